@@ -1,0 +1,201 @@
+@0xd1c7a5f0b3e86294;
+
+# The protocol between an executor and one of its workers. This file is its specification.
+#
+# The connection
+# --------------
+# Each worker has one private AF_UNIX stream socket, one end held by the executor ("parent"), the
+# other by the worker, and one shared page (lib/memory/shared_page.hpp). Nobody else holds either.
+# What travels on the socket is a sequence of frames. The reply ring of the shared page holds frames
+# of the same form.
+#
+# The frame
+# ---------
+#     offset 0    UInt32   envelope size in bytes: a multiple of 8, at most 64 KiB
+#     offset 4    UInt32   zero
+#     offset 8    UInt64   payload size in bytes
+#     offset 16   envelope: one Cap'n Proto segment without segment table, then zeros up to a
+#                 multiple of 16
+#     then        payload: the bytes that a codec wrote, then zeros up to a multiple of 16
+#
+# All numbers are little-endian. A frame begins at a multiple of 16 of the stream, so payloads are
+# aligned to 16 in any buffer that is. A frame whose two sizes are zero is a doorbell: it carries
+# nothing and says "look at the shared page".
+# The whole frame is at most max_message_bytes long; who receives a longer one treats the connection
+# as broken. A frame that cannot be parsed breaks the connection; a payload that cannot be decoded
+# costs only its task, because the envelope that names the task is readable without it.
+#
+# Who sends what
+# --------------
+#     worker, first    hello, once, before anything else; or log and the end of the stream if the
+#                      worker cannot serve
+#     parent           nothing before the worker's hello was accepted; then module, task, requestExit
+#     worker           reply (ring or socket), doorbell (socket), log (socket)
+#
+# Tasks and sequence numbers
+# --------------------------
+# The n-th task frame on a connection, counted from 0, has sequence number n; no frame says so. Before
+# the parent stages a task frame it stores (n, offered) in slot n mod K of the shared page. The worker
+# takes a task only by changing that slot from (n, offered) to (n, begun); if it cannot, the task was
+# recalled: it skips the frame and decodes nothing. It stores (n, finished) when the function has
+# returned, before it encodes the reply.
+# A slot may be used for number n + K once the task with number n is settled: answered, recalled, or
+# judged after the worker's death. The `id` of a task is the executor's own number for it, never used
+# again during the executor's life; it serves messages and this_task::id(), never matching.
+#
+# Replies
+# -------
+# A worker answers each task that it has begun, in order, exactly once, with the task's sequence
+# number, before it begins another one. A reply goes into the reply ring if there is room for it now,
+# else over the socket, completely. After appending to the ring the worker sends a doorbell if the
+# parent has armed the bell. The parent drains the ring before it takes a reply frame from the socket,
+# so the order of replies is the order of tasks.
+#
+# Death
+# -----
+# Whatever the worker wrote to the ring or the socket before it died still counts: the parent drains
+# both first. Then it judges each unanswered task by its slot: offered - it never began and goes to
+# another worker; finished - it ran and its result is lost; begun or anything else - it may have run.
+# What is lost with a worker is the one task that it was running.
+#
+# Versions
+# --------
+# The version below goes up with every change that an older peer would misread. Parent and worker are
+# the same build in all start methods that send addresses, so versions are compared for equality.
+
+const protocolVersion :UInt32 = 1;
+
+# From parent to worker.
+struct Command {
+  union {
+    task :group {
+      id @0 :UInt64;
+      # The executor's number for the task.
+      module @1 :UInt32;
+      # The module (see below) that holds the invoker.
+      functionModule @2 :UInt32;
+      # The module that holds the function pointer, if `function` is not 0.
+      invoker @3 :UInt64;
+      # Where the invoker is: its offset from the module's load address.
+      function @4 :UInt64;
+      # Offset of the function that the invoker shall call; 0 if the invoker knows it.
+      deadline @5 :Int64;
+      # When the answer is of no use any more, in nanoseconds of CLOCK_MONOTONIC; the largest value:
+      # never.
+      runLimit @6 :Int64;
+      # How long the function may run, in nanoseconds; the largest value: for ever.
+      name @7 :Text;
+      # The task's name, if it was given one.
+    }
+    # Runs a function; the payload holds its arguments.
+
+    module :group {
+      number @8 :UInt32;
+      path @9 :Text;
+      buildId @10 :Data;
+    }
+    # Names a module (the executable or a shared library) by a number that later task frames on this
+    # connection use. Sent before the first task that needs it. Number 0 is the executable itself
+    # and is never sent. Two modules are the same if path and build-id are; a module without build-id
+    # is told by path, device, inode, size and time of modification, packed into buildId.
+
+    requestExit @11 :Void;
+    # No task follows. The worker leaves when it has answered what it has begun.
+  }
+}
+
+# From worker to parent.
+struct Report {
+  sequence @0 :UInt64;
+  # Reply: which task.
+  union {
+    value @1 :Void;
+    # The function returned; the payload holds what.
+
+    failed :group {
+      stage @2 :Stage;
+      text @3 :Text;
+      # For a person: what went wrong. Empty for `threw`.
+    }
+    # There is no value. For `threw` the payload is a message whose root is `Thrown`, or empty if the
+    # exception could not be encoded at all.
+
+    hello @4 :Hello;
+    # The worker can take tasks.
+
+    log @5 :Text;
+    # For a person: why the worker cannot serve.
+  }
+}
+
+enum Stage {
+  unknownFunction @0;
+  # The module is not there, or the address is not in its code. The function did not run.
+  decode @1;
+  # The arguments could not be decoded. The function did not run.
+  threw @2;
+  # The function ended with an exception.
+  encode @3;
+  # The function returned, but its result could not be encoded.
+  tooLarge @4;
+  # The function returned, but its result exceeds max_message_bytes.
+}
+
+struct Hello {
+  protocolVersion @0 :UInt32;
+  pid @1 :Int32;
+  nonce @2 :UInt64;
+  # The number that the parent gave to the process that it started: a connection inherited by some
+  # other process does not know it.
+  buildId @3 :Data;
+  # Of the executable, so that a binary replaced on disk is an error and not undefined behaviour.
+}
+
+# An exception on its way to the caller, with those nested in it.
+struct Thrown {
+  type @0 :Text;
+  # Demangled name of its dynamic type.
+  what @1 :Text;
+  # what() if it derives from std::exception.
+  kind @2 :Kind;
+  # The standard type that the caller's side makes of it.
+  code @3 :Int32;
+  # systemError, filesystemError, iosFailure, futureError: value of code(). regexError: value of code().
+  category @4 :Text;
+  # systemError and its kin: name of the error category.
+  paths @5 :List(Text);
+  # filesystemError: path1 and path2.
+  nested @6 :Thrown;
+  # What std::rethrow_if_nested would throw.
+}
+
+enum Kind {
+  other @0;
+  # Any type that is not in this list: arrives as remote_error.
+  exception @1;
+  logicError @2;
+  invalidArgument @3;
+  domainError @4;
+  lengthError @5;
+  outOfRange @6;
+  futureError @7;
+  runtimeError @8;
+  rangeError @9;
+  overflowError @10;
+  underflowError @11;
+  regexError @12;
+  systemError @13;
+  iosFailure @14;
+  filesystemError @15;
+  badAlloc @16;
+  badArrayNewLength @17;
+  badCast @18;
+  badAnyCast @19;
+  badTypeid @20;
+  badException @21;
+  badFunctionCall @22;
+  badWeakPtr @23;
+  badOptionalAccess @24;
+  badVariantAccess @25;
+  formatError @26;
+}
