@@ -1,8 +1,11 @@
 #pragma once
 
+#include <concepts>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <coproc/detail/config.hpp>
@@ -73,15 +76,44 @@ public:
 namespace detail {
 
 /// An exception of type E from a worker.
-template <class E>
+template <std::derived_from<std::exception> E>
 class remote : public E, public remote_exception {
 public:
-    remote(E exception, std::shared_ptr<const remote_origin> origin)
-        : E(std::move(exception)), remote_exception(std::move(origin)) {}
+    remote(E thrown, std::shared_ptr<const remote_origin> origin)
+        : E(std::move(thrown)), remote_exception(std::move(origin)) {}
 
     /// The text there: most standard types cannot be made with a text of one's choice.
     [[nodiscard]] const char* what() const noexcept override { return what_text().c_str(); }
 };
+
+/// The exception, with another one nested in it as by std::throw_with_nested unless that is null.
+template <class E>
+std::exception_ptr nest(E exception, const std::exception_ptr& nested) {
+    if (!nested) {
+        return std::make_exception_ptr(std::move(exception));
+    }
+    try {
+        std::rethrow_exception(nested);
+    } catch (...) {
+        try {
+            std::throw_with_nested(std::move(exception));
+        } catch (...) {
+            return std::current_exception();
+        }
+    }
+}
+
+/// What a caller gets for an exception of type E of a worker: a remote<E>, or the bare exception
+/// where nothing can derive from E.
+template <class E>
+std::exception_ptr make_remote(E exception, std::shared_ptr<const remote_origin> origin,
+                               const std::exception_ptr& nested) {
+    if constexpr (std::is_final_v<E>) {
+        return nest(std::move(exception), nested);
+    } else {
+        return nest(remote<E>(std::move(exception), std::move(origin)), nested);
+    }
+}
 
 } // namespace detail
 } // namespace coproc
