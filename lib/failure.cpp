@@ -36,6 +36,13 @@ const std::string& failure_details::message() const {
 
 } // namespace detail
 
+failure::failure() noexcept = default;
+failure::failure(const failure&) noexcept = default;
+failure::failure(failure&&) noexcept = default;
+failure& failure::operator=(const failure&) noexcept = default;
+failure& failure::operator=(failure&&) noexcept = default;
+failure::~failure() = default;
+
 std::exception_ptr failure::exception() const noexcept {
     return details_ ? details_->record().exception : nullptr;
 }

@@ -44,6 +44,16 @@ std::string end_of_worker(const failure_record& record) {
     return worker + " ended, it is not known how";
 }
 
+std::string lack_of_memory(const failure_record& record) {
+    if (!record.fate && record.how_certain == certainty::not_started) {
+        return "there was not enough memory to send the task";
+    }
+    const std::string text = worker_name(record) + " ran out of memory";
+    return record.fate && record.fate->signal
+               ? text + " and was killed by " + signal_name(*record.fate->signal)
+               : text;
+}
+
 std::string exception_text(std::exception_ptr thrown) {
     if (!thrown) {
         return "threw an exception that could not be brought here";
@@ -71,9 +81,7 @@ std::string what_happened(const failure_record& record) {
     case errc::worker_terminated:
         return end_of_worker(record);
     case errc::out_of_memory:
-        return record.fate || how != certainty::not_started
-                   ? worker_name(record) + " ran out of memory"
-                   : "there was not enough memory to send the task";
+        return lack_of_memory(record);
     case errc::timed_out:
         return by_certainty(how, "timed out before it began", "timed out", "timed out");
     case errc::cancelled:
@@ -124,7 +132,8 @@ const char* state_of_task(const failure_record& record) {
     case certainty::may_have_run:
         return record.code == errc::no_result ? "" : "the task may have run";
     case certainty::ran:
-        return record.code == errc::task_threw ? "" : "the task ran to its end";
+        return record.code == errc::task_threw ? ""
+                                               : "the task ran to its end, but its result is lost";
     }
     return "";
 }

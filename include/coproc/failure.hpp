@@ -60,7 +60,15 @@ struct worker_exit {
 class COPROC_API failure {
 public:
     /// errc::no_result; the certainty is may_have_run, since nothing is known.
-    failure() noexcept = default;
+    failure() noexcept;
+
+    // Not inline: results are moved through many layers of handlers, where this would be the larger
+    // part of the code, and GCC 12 warns of the state that a result with a value does not have.
+    failure(const failure&) noexcept;
+    failure(failure&&) noexcept;
+    failure& operator=(const failure&) noexcept;
+    failure& operator=(failure&&) noexcept;
+    ~failure();
 
     /// A code of error_category(); compare it with errc or std::errc.
     [[nodiscard]] std::error_code code() const noexcept { return make_error_code(code_); }
