@@ -80,6 +80,11 @@ enum class certainty {
  */
 [[nodiscard]] COPROC_API bool operator==(const std::error_code& code, errc expected) noexcept;
 
+/// Whether an errc belongs to a condition, as in `errc::timed_out == std::errc::timed_out`.
+[[nodiscard]] inline bool operator==(errc code, const std::error_condition& condition) noexcept {
+    return make_error_code(code) == condition;
+}
+
 } // namespace coproc
 
 template <>
