@@ -58,17 +58,17 @@ public:
 
     // Null if all went well.
     [[nodiscard]] const char* make(const spawn_request& request) {
-        unique_fd null_device(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        // Asked before anything is opened here, which would take a free number.
+        const bool no_output = ::fcntl(STDOUT_FILENO, F_GETFD) < 0;
+        const bool no_error = ::fcntl(STDERR_FILENO, F_GETFD) < 0;
+        const unique_fd null_device(::open("/dev/null", O_RDWR | O_CLOEXEC));
         if (!null_device) {
             return "open of /dev/null";
         }
-        bool fine = map(null_device.get(), STDIN_FILENO);
-        for (const int standard : {STDOUT_FILENO, STDERR_FILENO}) {
-            // Else the first file that the new process opens would be its standard output.
-            if (fine && ::fcntl(standard, F_GETFD) < 0) {
-                fine = map(null_device.get(), standard);
-            }
-        }
+        // A closed standard output would become the first file that the new process opens.
+        bool fine = map(null_device.get(), STDIN_FILENO) &&
+                    (!no_output || map(null_device.get(), STDOUT_FILENO)) &&
+                    (!no_error || map(null_device.get(), STDERR_FILENO));
         int target = first_given_descriptor;
         for (const int source : request.descriptors) {
             fine = fine && map(source, target++);

@@ -135,6 +135,17 @@ const child_role lose_file("lose file", [](const test::arguments& how) {
                : 1;
 });
 
+const child_role start_without_error("start without standard error", [](const test::arguments&) {
+    ::close(STDERR_FILENO);
+    process::spawn_request request = test::role_request("list descriptors");
+    request.descriptors = {3};
+    process::child process = test::start(request);
+    return test::wait_for_end(process) ==
+                   process::exit_status{process::exit_status::kind::exited, 0}
+               ? 0
+               : 1;
+});
+
 process::unique_fd memory_file_with(std::string_view text) {
     process::unique_fd file = test::make_memory_file(text.size());
     REQUIRE(::pwrite(file.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
@@ -249,20 +260,9 @@ TEST_CASE("a new process has an empty signal mask, default dispositions and a gr
     CHECK(test::wait_for_end(process) == success);
 }
 
-TEST_CASE("a new process has our standard output, or /dev/null where we have none") {
-    const process::unique_fd saved(::fcntl(2, F_DUPFD_CLOEXEC, 100));
-    ::close(2);
-    process::spawn_request request = test::role_request("list descriptors");
-    auto [ours, theirs] = test::make_socket_pair();
-    const process::unique_fd their_end(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 100));
-    request.descriptors = {their_end.get()};
-    ::close(2); // One of the sockets took the number.
-    auto started = process::spawn(request);
-    ::dup3(saved.get(), 2, 0);
-    REQUIRE(started.has_value());
-    const process::unique_fd our_end(::fcntl(ours.get(), F_DUPFD_CLOEXEC, 100));
-    process::child process = std::move(started).value();
-    CHECK(test::wait_for_end(process) == success);
+TEST_CASE("a new process has /dev/null where we have no standard error") {
+    CHECK(answer_of(test::role_request("start without standard error")) ==
+          "0 1 2 3 stdin=/dev/null");
 }
 
 TEST_CASE("variables are added to the environment") {
