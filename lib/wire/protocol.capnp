@@ -63,6 +63,9 @@
 # The version below goes up with every change that an older peer would misread. Parent and worker are
 # the same build in all start methods that send addresses, so versions are compared for equality.
 
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("coproc::protocol");
+
 const protocolVersion :UInt32 = 1;
 
 # From parent to worker.
