@@ -1,0 +1,129 @@
+#pragma once
+
+// How an argument travels, by the type of the parameter that it is for.
+
+#include <coproc/codec.hpp>
+#include <coproc/codecs/vector.hpp>
+#include <coproc/detail/sequence.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace coproc::detail {
+
+/// A parameter that takes the decoded value: `T`, `const T&`, `T&&`.
+template <class P, class Value = std::remove_cvref_t<P>>
+struct parameter {
+    using value_type = Value; // what is encoded
+    using held = Value;       // what lives in the worker while the function runs
+
+    static void encode(encoder& out, const Value& value) { out.write(value); }
+    static held decode(decoder& in) { return in.read<Value>(); }
+    static P&& pass(held& value) noexcept { return static_cast<P&&>(value); }
+};
+
+/// A view of elements that lie in the message: plain ones, and bools once they are checked.
+template <class T>
+concept viewable = (block<T> || std::is_same_v<T, bool>)&&alignof(T) <= encoder::max_alignment;
+
+template <viewable T>
+std::span<const T> read_view(decoder& in) {
+    const std::size_t count = in.read_size(sizeof(T));
+    const auto bytes = in.read_block(count * sizeof(T), alignof(T));
+    if constexpr (std::is_same_v<T, bool>) {
+        for (const std::byte byte : bytes) {
+            if (byte > std::byte{1}) {
+                in.fail("a bool is neither 0 nor 1");
+            }
+        }
+    }
+    return {reinterpret_cast<const T*>(bytes.data()), count};
+}
+
+template <class P, class Char, class Traits>
+struct parameter<P, std::basic_string_view<Char, Traits>> {
+    using value_type = std::basic_string_view<Char, Traits>;
+    using held = value_type;
+    using parts = types<Char>;
+
+    static void encode(encoder& out, value_type view) {
+        write_elements(out, view.data(), view.size());
+    }
+    static held decode(decoder& in) {
+        const auto elements = read_view<Char>(in);
+        return held(elements.data(), elements.size());
+    }
+    static P&& pass(held& view) noexcept { return static_cast<P&&>(view); }
+};
+
+template <class P, class T, std::size_t Extent>
+struct parameter<P, std::span<const T, Extent>> {
+    using value_type = std::span<const T, Extent>;
+    using parts = types<T>;
+    using storage = std::conditional_t<viewable<T>, std::span<const T>, std::vector<T>>;
+
+    /// Elements that cannot be looked at in place are decoded into a vector.
+    struct held {
+        explicit held(storage decoded) : elements(std::move(decoded)), view(elements) {}
+        storage elements;
+        value_type view; // stays good when a vector is moved
+    };
+
+    static void encode(encoder& out, value_type view) {
+        if constexpr (viewable<T>) {
+            write_elements(out, view.data(), view.size());
+        } else {
+            out.write_size(view.size());
+            for (const T& element : view) {
+                write_element(out, element);
+            }
+        }
+    }
+    static held decode(decoder& in) {
+        storage elements = decode_elements(in);
+        if (Extent != std::dynamic_extent && elements.size() != Extent) {
+            in.fail("a span has the wrong length");
+        }
+        return held(std::move(elements));
+    }
+    static P&& pass(held& value) noexcept { return static_cast<P&&>(value.view); }
+
+private:
+    static storage decode_elements(decoder& in) {
+        if constexpr (viewable<T>) {
+            return read_view<T>(in);
+        } else {
+            return in.read<std::vector<T>>();
+        }
+    }
+};
+
+/// A C string: its bytes with the zero at the end, or no byte at all for a null pointer.
+template <class P>
+struct parameter<P, const char*> {
+    using value_type = const char*;
+    using held = const char*;
+
+    static void encode(encoder& out, const char* text) {
+        const std::size_t size = text == nullptr ? 0 : std::strlen(text) + 1;
+        write_elements(out, text, size);
+    }
+    static held decode(decoder& in) {
+        const auto bytes = read_view<char>(in);
+        if (bytes.empty()) {
+            return nullptr;
+        }
+        if (bytes.back() != '\0') {
+            in.fail("a C string has no end");
+        }
+        return bytes.data();
+    }
+    static P&& pass(held& text) noexcept { return static_cast<P&&>(text); }
+};
+
+} // namespace coproc::detail
