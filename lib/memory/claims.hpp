@@ -1,8 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 // Who has a task that lies in a worker's pipe: one atomic word per task, shared by parent and
 // worker.
@@ -51,8 +54,11 @@ constexpr std::uint64_t slot_word(std::uint64_t sequence, slot_state state) noex
  */
 class claims {
 public:
-    /// `slots` are slot_count words, zero in the beginning, and outlive this object.
-    explicit claims(slot* slots) noexcept : slots_(slots) {}
+    /// `slots` is a power of two of words, zero in the beginning, that outlive this object.
+    explicit claims(std::span<slot> slots) noexcept
+        : slots_(slots.data()), mask_(slots.size() - 1) {
+        assert(std::has_single_bit(slots.size()));
+    }
 
     /// Before the task's frame is staged. The slot's last task has been settled.
     void offer(std::uint64_t sequence) noexcept {
@@ -87,7 +93,7 @@ public:
     }
 
 private:
-    slot& at(std::uint64_t sequence) const noexcept { return slots_[sequence % slot_count]; }
+    slot& at(std::uint64_t sequence) const noexcept { return slots_[sequence & mask_]; }
 
     bool change(std::uint64_t sequence, slot_state to) noexcept {
         std::uint64_t expected = slot_word(sequence, slot_state::offered);
@@ -97,6 +103,7 @@ private:
     }
 
     slot* slots_;
+    std::uint64_t mask_;
 };
 
 } // namespace coproc::memory

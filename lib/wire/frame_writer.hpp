@@ -9,6 +9,7 @@
 #include <deque>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace coproc::wire {
 
@@ -23,22 +24,31 @@ namespace coproc::wire {
  */
 class frame_writer {
 public:
-    /// A message whose head does not fit (head_bytes() is 0) must not be appended. Throws
-    /// std::bad_alloc, and then nothing was appended.
+    /// Gives false, and appends nothing, if the message does not fit into an envelope (its
+    /// head_bytes() are 0): only a module can be so. Throws std::bad_alloc, and then nothing was
+    /// appended.
     template <class Message>
-    void append(const Message& message, std::span<const std::byte> payload = {}) {
+    bool append(const Message& message, std::span<const std::byte> payload = {}) {
         const std::size_t head = head_bytes(message);
+        if (head == 0) {
+            return false;
+        }
         std::byte* place = reserve(head + static_cast<std::size_t>(padded(payload.size())));
         finish_copied(encode(message, payload.size(), {place, head}), payload);
+        return true;
     }
 
     /// Copies nothing of the payload: `owner` keeps it until it has been consumed.
     template <class Message>
-    void append(const Message& message, std::span<const std::byte> payload,
+    bool append(const Message& message, std::span<const std::byte> payload,
                 std::shared_ptr<const void> owner) {
         const std::size_t head = head_bytes(message);
+        if (head == 0) {
+            return false;
+        }
         std::byte* place = reserve(head);
         finish_borrowed(encode(message, payload.size(), {place, head}), payload, std::move(owner));
+        return true;
     }
 
     /// Appends a frame that carries nothing.

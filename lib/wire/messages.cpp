@@ -177,7 +177,9 @@ std::size_t encode_as(const Message& message, std::uint64_t payload_bytes,
                       std::span<std::byte> out) {
     const std::size_t words = words_of(message);
     const std::size_t size = header_bytes + static_cast<std::size_t>(padded(words * word_bytes));
-    assert(words * word_bytes <= max_envelope_bytes && size <= out.size());
+    if (words * word_bytes > max_envelope_bytes || size > out.size()) {
+        return 0;
+    }
     assert(reinterpret_cast<std::uintptr_t>(out.data()) % word_bytes == 0);
 
     const frame_header header{.envelope_bytes = static_cast<std::uint32_t>(words * word_bytes),
@@ -277,8 +279,8 @@ Message parse(std::span<const std::byte> envelope) {
     const kj::ArrayPtr<const capnp::word> segment(
         reinterpret_cast<const capnp::word*>(envelope.data()), envelope.size() / word_bytes);
     capnp::ReaderOptions options;
-    options.traversalLimitInWords =
-        2 * segment.size(); // each word once, and some of them checked before
+    // We follow each pointer once; Cap'n Proto counts the one to the root twice.
+    options.traversalLimitInWords = 2 * segment.size();
     options.nestingLimit = 3;
     try {
         capnp::SegmentArrayMessageReader reader(kj::arrayPtr(&segment, 1), options);

@@ -132,7 +132,8 @@ std::size_t head_bytes(const log_text& log) noexcept;
 
 /// @{
 /// Writes the head of a frame whose payload has `payload_bytes` bytes, and gives its size. `out` is
-/// aligned to 8 and has at least head_bytes(message) bytes, which is not 0. Never allocates.
+/// aligned to 8. If it has fewer than head_bytes(message) bytes, or these are 0, nothing is written
+/// and the result is 0. Never allocates.
 std::size_t encode(const task_header& task, std::uint64_t payload_bytes, std::span<std::byte> out);
 std::size_t encode(const module_header& module, std::uint64_t payload_bytes,
                    std::span<std::byte> out);

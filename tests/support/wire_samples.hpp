@@ -5,10 +5,11 @@
 #include "wire/messages.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
-#include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // Bytes and frames for the tests of the wire.
@@ -75,18 +76,24 @@ private:
     std::size_t size_;
 };
 
-/// Numbers that are the same in every run, on every machine.
+/// Numbers that are the same in every run, on every machine (SplitMix64).
 class seeded {
 public:
-    explicit seeded(std::uint64_t seed) : engine_(seed) {}
+    explicit seeded(std::uint64_t seed) : state_(seed) {}
+
+    std::uint64_t any() {
+        std::uint64_t mixed = state_ += 0x9E3779B97F4A7C15;
+        mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9;
+        mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB;
+        return mixed ^ (mixed >> 31);
+    }
 
     /// Less than `bound`.
-    std::size_t below(std::size_t bound) { return static_cast<std::size_t>(engine_() % bound); }
+    std::size_t below(std::size_t bound) { return static_cast<std::size_t>(any() % bound); }
     bool one_in(std::size_t n) { return below(n) == 0; }
-    std::uint64_t any() { return engine_(); }
 
 private:
-    std::mt19937_64 engine_;
+    std::uint64_t state_;
 };
 
 } // namespace test

@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 #include "support/wire_samples.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -119,7 +120,7 @@ TEST_CASE("messages: a long text is cut at the boundary of a character") {
         text += euro;
     }
     for (std::size_t before = 0; before < 3; ++before) {
-        const std::string shifted = text.substr(0, 0) + std::string(before, 'x') + text;
+        const std::string shifted = std::string(before, 'x') + text;
         const log_text log{shifted};
         CHECK(head_bytes(log) <= max_head_bytes);
         const aligned_copy envelope = envelope_of(log);
@@ -144,8 +145,18 @@ TEST_CASE("messages: bytes that are no characters are cut at the limit") {
 TEST_CASE("messages: a path that does not fit is refused, not cut") {
     const std::string path(max_envelope_bytes, 'p');
     CHECK(head_bytes(module_header{.path = path}) == 0);
+    alignas(16) std::byte out[max_head_bytes] = {};
+    CHECK(encode(module_header{.path = path}, 0, out) == 0);
     const std::string shorter(max_envelope_bytes - 200, 'p');
     check_command(module_header{.path = shorter});
+}
+
+TEST_CASE("messages: too little room is noticed before anything is written") {
+    alignas(16) std::byte out[max_head_bytes] = {};
+    const task_header task{.id = 1, .name = "name"};
+    CHECK(encode(task, 0, std::span(out).first(head_bytes(task) - 1)) == 0);
+    CHECK(std::ranges::all_of(out, [](std::byte byte) { return byte == std::byte{0}; }));
+    CHECK(encode(task, 0, std::span(out).first(head_bytes(task))) == head_bytes(task));
 }
 
 TEST_CASE("messages: every shortened envelope is refused or still says the same") {
