@@ -1,5 +1,6 @@
 #pragma once
 
+#include <coproc/detail/refusals.hpp>
 #include <coproc/detail/submission.hpp>
 #include <coproc/job.hpp>
 #include <coproc/options.hpp>
@@ -80,8 +81,10 @@ struct initiate_shutdown {
  * @par Thread safety
  * submit, stop and stats: any thread. Everything else: one thread at a time.
  */
-class executor : private detail::refusals<executor> {
+class executor : private detail::refusals {
 public:
+    using refusals::submit;
+
     using executor_type = asio::any_io_executor;
 
     /**

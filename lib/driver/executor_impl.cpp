@@ -46,7 +46,7 @@ pool::shutdown_mode strength(shutdown_mode mode) {
 
 executor_impl::executor_impl(asio::any_io_executor io, executor_options options,
                              std::shared_ptr<own_loop> loop)
-    : io_(std::move(io)), options_(complete(std::move(options))), loop_(std::move(loop)),
+    : io_(std::move(io)), options_(detail::complete(std::move(options))), loop_(std::move(loop)),
       fork_generation_(process::fork_generation()),
       service_(&asio::use_service<executor_service>(
           asio::query(io_, asio::execution::context))),
@@ -102,14 +102,14 @@ job_ptr executor_impl::submit(encoder& arguments, const task_options& options,
     job_ptr job = make_job(options, what, bytes <= copied ? bytes : 0);
     job_core& j = *job;
     auto& modules = process::module_table::instance();
-    const auto invoker = modules.locate(reinterpret_cast<const void*>(what.invoke));
-    const auto function = what.function != nullptr ? modules.locate(what.function) : invoker;
-    if (!invoker || !function) {
+    const auto entry = modules.locate(reinterpret_cast<const void*>(what.invoke));
+    const auto function = what.function != nullptr ? modules.locate(what.function) : entry;
+    if (!entry || !function) {
         return refuse(options, what, errc::unknown_function,
                       "it lies in no executable or shared library of this process");
     }
-    j.header.module = invoker->module;
-    j.header.invoker = invoker->offset;
+    j.header.module = entry->module;
+    j.header.invoker = entry->offset;
     if (what.function != nullptr) {
         j.header.function_module = function->module;
         j.header.function = function->offset;

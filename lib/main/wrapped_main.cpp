@@ -6,15 +6,11 @@
 
 #include <unistd.h>
 
-namespace coproc {
-COPROC_API void init(int argc, char** argv);
-}
-
 // The program's own main. It may take fewer parameters: the callee does not see the others.
 extern "C" int __real_main(int argc, char** argv, char** environment);
 
 extern "C" int __wrap_main(int argc, char** argv, char**) {
-    coproc::init(argc, argv);
+    coproc::detail::init_before_main();
     return __real_main(argc, argv, environ); // init may have replaced the environment
 }
 

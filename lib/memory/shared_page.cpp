@@ -1,13 +1,17 @@
 #include "memory/shared_page.hpp"
 
 #include <cerrno>
+#include <climits>
+#include <ctime>
 #include <type_traits>
 #include <utility>
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace coproc::memory {
@@ -144,6 +148,31 @@ void shared_page::release() noexcept {
     if (layout_ != nullptr) {
         ::munmap(std::exchange(layout_, nullptr), sizeof(page_layout));
     }
+}
+
+namespace {
+
+// A futex is 32 bits wide: the lower half of the word, which changes with every request.
+std::uint32_t* futex_of(std::atomic<std::uint64_t>& word) noexcept {
+    return reinterpret_cast<std::uint32_t*>(&word);
+}
+
+} // namespace
+
+void shared_page::request_stop(std::uint64_t sequence) const noexcept {
+    layout_->stop.store(sequence + 1, std::memory_order_release);
+    wake_stop_waiters();
+}
+
+void shared_page::wait_for_stop(std::chrono::milliseconds at_most) const noexcept {
+    const auto seen =
+        static_cast<std::uint32_t>(layout_->stop.load(std::memory_order_acquire));
+    const timespec limit{at_most.count() / 1000, at_most.count() % 1000 * 1'000'000};
+    ::syscall(SYS_futex, futex_of(layout_->stop), FUTEX_WAIT, seen, &limit, nullptr, 0);
+}
+
+void shared_page::wake_stop_waiters() const noexcept {
+    ::syscall(SYS_futex, futex_of(layout_->stop), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
 } // namespace coproc::memory

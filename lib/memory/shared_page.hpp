@@ -5,6 +5,7 @@
 #include "memory/reply_ring.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -16,6 +17,12 @@ namespace coproc::memory {
 
 inline constexpr std::size_t ring_bytes = 256 * 1024;
 
+/// What the parent tells a worker before it starts it.
+struct worker_settings {
+    std::uint64_t max_message_bytes;
+    std::uint32_t core_dumps; ///< not zero: crashes may write them
+};
+
 /// What lies where. All of it is zero in the beginning but the version. An idle worker touches the
 /// first page and what it writes of the crash record.
 struct page_layout {
@@ -23,6 +30,7 @@ struct page_layout {
 
     std::uint32_t version;
     std::uint32_t bytes; ///< sizeof(page_layout): tells builds with another layout
+    worker_settings settings;
     /// The sequence number of the task that shall stop, plus one. The parent writes it.
     alignas(64) std::atomic<std::uint64_t> stop;
     ring_words ring;
@@ -72,13 +80,14 @@ public:
     claims slots() const noexcept { return claims(layout_->slots); }
     std::span<std::byte> ring_memory() const noexcept { return layout_->ring_memory; }
 
-    /// Asks a running task to stop.
-    void request_stop(std::uint64_t sequence) const noexcept {
-        layout_->stop.store(sequence + 1, std::memory_order_release);
-    }
+    /// Asks a running task to stop, and wakes who waits for it.
+    void request_stop(std::uint64_t sequence) const noexcept;
     bool stop_requested(std::uint64_t sequence) const noexcept {
         return layout_->stop.load(std::memory_order_acquire) == sequence + 1;
     }
+    /// Sleeps until the stop word changes, somebody wakes the waiters, or the time is over.
+    void wait_for_stop(std::chrono::milliseconds at_most) const noexcept;
+    void wake_stop_waiters() const noexcept;
 
 private:
     shared_page(page_layout* layout, int descriptor) noexcept

@@ -25,7 +25,7 @@ bool connection::reply_encoded(std::span<const std::byte> head,
     case memory::append_result::appended:
         return true;
     case memory::append_result::ring_bell:
-        return write(wire::doorbell, {});
+        return write(wire::doorbell_frame, {});
     case memory::append_result::no_room:
         break;
     }

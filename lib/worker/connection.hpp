@@ -1,6 +1,6 @@
 #pragma once
 
-#include "memory/reply_ring.hpp"
+#include "memory/shared_page.hpp"
 #include "wire/messages.hpp"
 
 #include <array>
@@ -40,7 +40,7 @@ private:
 
     int socket_;
     memory::reply_ring_writer ring_;
-    alignas(16) std::array<std::byte, wire::max_head_bytes> head_;
+    alignas(wire::frame_alignment) std::array<std::byte, wire::max_head_bytes> head_;
 };
 
 } // namespace coproc::worker

@@ -1,7 +1,7 @@
 #include "worker/entry.hpp"
 
-#include "coproc/detail/wrapped_main.hpp"
 #include "coproc/worker.hpp"
+#include "main/init_promise.hpp"
 #include "process/executable.hpp"
 #include "worker/crash_handler.hpp"
 #include "worker/identity.hpp"
@@ -18,9 +18,8 @@
 namespace coproc {
 namespace {
 
-// Set before executors are made, in most programs; atomic for those that make them in another thread.
-std::atomic<bool> main_called_init{false};
-std::atomic<bool> main_is_wrapped{false};
+// Atomic for programs that make executors in other threads meanwhile.
+constinit std::atomic<bool> main_called_init = false;
 
 [[noreturn]] void become_worker(const worker::identity& identity) {
     auto attached = memory::shared_page::attach(identity.page);
@@ -59,7 +58,6 @@ void init(int, char**) {
 bool in_worker() noexcept { return worker::current_identity() != nullptr; }
 
 void detail::init_before_main() {
-    main_is_wrapped.store(true, std::memory_order_relaxed);
     const worker::identity* identity = worker::current_identity();
     if (identity != nullptr && identity->mode != worker::entry::exec_main) {
         become_worker(*identity);
@@ -70,7 +68,7 @@ bool worker::would_serve(start_method method) noexcept {
     const bool called = main_called_init.load(std::memory_order_relaxed);
     return method == start_method::exec_main
                ? called
-               : called || main_is_wrapped.load(std::memory_order_relaxed);
+               : called || detail::init_promised();
 }
 
 std::string worker::program_name() { return program_invocation_name; }

@@ -6,16 +6,33 @@
 #include "wire/frame_reader.hpp"
 #include "worker/connection.hpp"
 #include "worker/current_task.hpp"
+#include "worker/stop_watch.hpp"
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 // The worker's loop: read a command, claim the task, run it, answer it.
 namespace coproc::worker {
 namespace {
+
+/// The task that runs, with what its invoker may ask for.
+struct running_task : current_task {
+    std::optional<stop_watch> stop;
+
+    static void returned(void* context) noexcept {
+        const auto& task = *static_cast<running_task*>(context);
+        task.page->slots().finish(task.sequence);
+    }
+
+    static std::stop_token stop_token(void* context) {
+        auto& task = *static_cast<running_task*>(context);
+        return task.stop.emplace(*task.page, task.sequence).token();
+    }
+};
 
 class session {
 public:
@@ -110,7 +127,7 @@ private:
 
     bool call(const wire::task_header& task, std::span<const std::byte> arguments,
               detail::invoker invoke, const void* function, wire::reply_header& reply) {
-        current_task current{service_.page.get(), reply.sequence, &task, {}};
+        running_task current{{service_.page.get(), reply.sequence, &task, {}}, {}};
         if (task.run_limit_ns != wire::never_ns) {
             current.started = std::chrono::steady_clock::now();
         }
@@ -118,13 +135,11 @@ private:
         decoder in(arguments);
         result_.clear();
         detail::invocation invocation{.arguments = in,
-                                      .function = function,
                                       .result = result_,
+                                      .function = function,
                                       .context = &current,
-                                      .returned = [](void* context) noexcept {
-                                          const auto& ended = *static_cast<current_task*>(context);
-                                          ended.page->slots().finish(ended.sequence);
-                                      }};
+                                      .returned = &running_task::returned,
+                                      .stop_token = &running_task::stop_token};
         std::vector<std::byte> thrown;
         try {
             invoke(invocation);
@@ -132,6 +147,7 @@ private:
             describe_end(invocation.stage, reply, thrown);
         }
         this_thread_task = nullptr;
+        current.stop.reset();
         const bool sent = connection_.reply(
             reply, reply.outcome == wire::reply_outcome::value ? result_.bytes()
                                                                : std::span<const std::byte>(thrown));
