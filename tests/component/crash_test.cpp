@@ -36,56 +36,59 @@ constexpr bool sanitizer_takes_faults = false;
 // ---- What crashes
 // ------------------------------------------------------------------------------------
 
+// UndefinedBehaviorSanitizer would stop these before they crash.
+#define CRASHING [[gnu::noinline, gnu::no_sanitize("undefined")]]
+
 namespace crashing {
 
 volatile int zero = 0;
 volatile int one = 1;
 volatile int sink = 0;
 
-[[gnu::noinline]] void write_to_null() {
+CRASHING void write_to_null() {
     *reinterpret_cast<volatile int*>(static_cast<std::uintptr_t>(zero)) = 1;
 }
 
-[[gnu::noinline]] void call_null() {
+CRASHING void call_null() {
     reinterpret_cast<void (*)()>(static_cast<std::uintptr_t>(zero))();
     sink = 1;
 }
 
-[[gnu::noinline]] void divide_by_zero() { sink = one / zero; }
+CRASHING void divide_by_zero() { sink = one / zero; }
 
-[[gnu::noinline]] void illegal_instruction() { __builtin_trap(); }
+CRASHING void illegal_instruction() { __builtin_trap(); }
 
-[[gnu::noinline]] void read_past_file() {
+CRASHING void read_past_file() {
     const process::unique_fd file = test::make_memory_file(0);
     const void* memory = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, file.get(), 0);
     sink = *static_cast<const volatile int*>(memory);
 }
 
-[[gnu::noinline]] void call_abort() { std::abort(); }
+CRASHING void call_abort() { std::abort(); }
 
-[[gnu::noinline]] void throw_something() { throw std::runtime_error("nobody catches"); }
+CRASHING void throw_something() { throw std::runtime_error("nobody catches"); }
 
-[[gnu::noinline]] void let_exception_out() noexcept { throw_something(); }
+CRASHING void let_exception_out() noexcept { throw_something(); }
 
-[[gnu::noinline]] void raise_trap() { sink = ::raise(SIGTRAP); }
+CRASHING void raise_trap() { sink = ::raise(SIGTRAP); }
 
-[[gnu::noinline]] void raise_bad_call() { sink = ::raise(SIGSYS); }
+CRASHING void raise_bad_call() { sink = ::raise(SIGSYS); }
 
-[[gnu::noinline]] int overflow_stack(int depth) { // NOLINT(misc-no-recursion)
+CRASHING int overflow_stack(int depth) { // NOLINT(misc-no-recursion)
     volatile char frame[256];
     frame[0] = static_cast<char>(depth);
     return zero == 0 ? overflow_stack(depth + 1) + frame[0] : 0;
 }
 
-[[gnu::noinline]] void overflow() { sink = overflow_stack(0); }
+CRASHING void overflow() { sink = overflow_stack(0); }
 
-[[gnu::noinline]] void in_two_threads() {
+CRASHING void in_two_threads() {
     std::thread other(&write_to_null);
     write_to_null();
     other.join();
 }
 
-[[gnu::noinline]] void in_another_thread() { std::thread(&write_to_null).join(); }
+CRASHING void in_another_thread() { std::thread(&write_to_null).join(); }
 
 struct way {
     void (*crash)();
@@ -125,7 +128,14 @@ crash_record& map_record(int file) {
     return *static_cast<crash_record*>(memory);
 }
 
+// What sanitizers and the runtime say about crashes on purpose would only confuse.
+void be_silent() {
+    const process::unique_fd null_device(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    ::dup2(null_device.get(), STDERR_FILENO);
+}
+
 const child_role crash("crash", [](const test::arguments& how) {
+    be_silent();
     worker::install_crash_handler({.record = &map_record(4), .socket = 3});
     crashing::ways().at(how.at(0)).crash();
     return 0;
@@ -153,6 +163,7 @@ const child_role tell_core_limit("tell core limit", [](const test::arguments& wa
 });
 
 const child_role wait_for_signal("wait for a signal", [](const test::arguments&) -> int {
+    be_silent();
     worker::install_crash_handler({.record = &map_record(4), .socket = 3});
     test::write_text(3, "r");
     for (;;) {
@@ -173,8 +184,6 @@ crashed_worker start_worker(const std::string& role, test::arguments given = {})
     process::spawn_request request = test::role_request(role, std::move(given));
     request.descriptors = {theirs.get(), page.get()};
     crash_record& record = map_record(page.get());
-    // The sanitizer's reports about crashes on purpose would only confuse.
-    request.variables = {"ASAN_OPTIONS=log_path=/dev/null"};
     return {std::move(ours), std::move(page), record, test::start(request)};
 }
 

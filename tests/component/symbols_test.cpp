@@ -121,7 +121,8 @@ TEST_CASE("functions of the executable have names") {
 }
 
 TEST_CASE("functions of shared libraries have names") {
-    CHECK(symbols::function_name(::dlsym(RTLD_DEFAULT, "qsort")) == "qsort");
+    // A sanitizer has a function of its own in front of it.
+    CHECK(contains(symbols::function_name(::dlsym(RTLD_DEFAULT, "qsort")), "qsort"));
     CHECK(contains(symbols::function_name(::dlsym(RTLD_DEFAULT, "_ZSt9terminatev")), "terminate"));
 }
 
