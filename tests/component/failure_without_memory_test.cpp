@@ -1,9 +1,12 @@
 // A program of its own, since it replaces operator new.
+#include <cstddef>
 #include <cstdlib>
+#include <exception>
 #include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "exception/exception_codec.hpp"
 #include "failure_record.hpp"
@@ -21,6 +24,9 @@ void* operator new(std::size_t size) {
         throw std::bad_alloc();
     }
     return memory;
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    return memory_is_short ? nullptr : std::malloc(size);
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
