@@ -83,6 +83,7 @@ void pool::set_expiry(task& t, time_point when) {
 void pool::settle(worker& w, std::uint64_t sequence) {
     const pipe_entry& entry = *w.tasks.find(sequence);
     staged_ -= entry.owner != nullptr;
+    w.owned -= entry.owner != nullptr;
     w.abandoned -= entry.kill_at != never;
     w.recalls -= entry.recall != recall_reason::none;
     w.tasks.settle(sequence);
@@ -274,6 +275,7 @@ void pool::give_up(worker& w, std::uint64_t sequence, errc code, slot_state slot
     task& t = *entry.owner;
     entry.owner = nullptr;
     --staged_;
+    --w.owned;
     entry.returned = slot == slot_state::finished;
     complete(t, code, entry.returned ? certainty::ran : certainty::may_have_run, out);
     if (w.state == worker_state::stopping || sequence + 1 < w.begun) {

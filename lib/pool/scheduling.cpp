@@ -60,6 +60,7 @@ void pool::stage(worker& w, task& next, time_point now, actions& out) {
     next.sequence = w.tasks.push(next);
     w.state = worker_state::busy;
     ++staged_;
+    ++w.owned;
     if (next.run_timeout != no_limit) {
         set_expiry(next, std::min(next.deadline, after(now, next.run_timeout)));
     }
@@ -113,13 +114,11 @@ bool pool::is_live(const worker& w) {
     return w.state == worker_state::starting || w.takes_tasks() || w.condemned;
 }
 
-// Tasks that wait although they could run, had we more workers.
+// Tasks that wait although they could run, had we more workers: all but the oldest of each pipe.
 std::size_t pool::waiting() const {
     std::size_t n = queue_.size();
     for (const worker& w : workers_) {
-        if (w.tasks.unsettled() > 1) {
-            n += w.tasks.unsettled() - 1;
-        }
+        n += w.owned - (w.tasks.first_owner() != nullptr);
     }
     return n;
 }

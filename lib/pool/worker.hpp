@@ -52,6 +52,10 @@ public:
     std::size_t unsettled() const { return unsettled_; }
     std::size_t bytes() const { return bytes_; }
     bool empty() const { return unsettled_ == 0; }
+    /// Who waits for the oldest task, if there is one.
+    const task* first_owner() const {
+        return empty() ? nullptr : ring_[first_ & (ring_.size() - 1)].owner;
+    }
 
     /// The entry of a task that is still unsettled, or null.
     pipe_entry* find(std::uint64_t sequence) {
@@ -120,6 +124,7 @@ struct worker {
     bool condemned = false;      ///< is killed once all its other tasks are taken back
     std::uint32_t slot = 0;      ///< its stable number for users; free again once it is stopping
     std::uint32_t window = 2;    ///< how many tasks its pipe may hold
+    std::uint32_t owned = 0;     ///< tasks in its pipe that somebody waits for
     std::uint32_t recalls = 0;   ///< unanswered recalls
     std::uint32_t abandoned = 0; ///< unsettled tasks whose worker is killed when their grace ends
     bool worked = false;         ///< it has begun a task at least once

@@ -48,6 +48,7 @@ TEST_CASE("the pool keeps its promises in random histories", "[pool][simulation]
     std::uint64_t seed = only != 0 ? only : 1;
     std::uint64_t done = 0;
     do {
+        INFO("COPROC_SEED=" << seed); // for what does not get as far as FAIL
         world w(seed, false);
         try {
             live_a_history(w);

@@ -417,6 +417,7 @@ void world::start(const action& a) {
     }
     sim_process& p = processes_[a.worker];
     require(!p.exists(), "an entry has one process");
+    require(!open_.empty(), "a worker is started for a task");
     ++expected_.started_workers;
     p.refused = false;
     p.number = pool_.worker_at(a.worker).slot;

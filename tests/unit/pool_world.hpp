@@ -152,11 +152,11 @@ private:
     unsigned hanging_;       ///< of tasks, per mille
     unsigned submission_;    ///< per mille
     pool::limits limits_;
+    std::vector<std::unique_ptr<sim_task>> tasks_; // they outlive the pool, which may know them
     pool::pool pool_;
     pool::time_point now_{};
     pool::actions out_;
     std::vector<sim_process> processes_;
-    std::vector<std::unique_ptr<sim_task>> tasks_;
     std::vector<sim_task*> open_; ///< accepted and not completed
     pool::counts expected_;       ///< only what is counted up
     unsigned shutdowns_completed_ = 0;
