@@ -207,6 +207,21 @@ TEST_CASE("an old answer does not outweigh that a later task has begun", "[pool]
     CHECK(one.s.state(0) == worker_state::busy);
 }
 
+TEST_CASE("a task that is given up when a later one has begun costs nobody anything", "[pool]") {
+    task cancelled;
+    task innocent;
+    script s(1);
+    start_idle_worker(s);
+    s.submit(cancelled); // with no grace at all
+    s.submit(innocent);
+    CHECK(s.cancel(cancelled, cancel_type::terminal) == actions{recall(0, 1)});
+    CHECK(s.cancel(innocent, cancel_type::total) == actions{recall(0, 2)});
+    CHECK(s.recalled(0, 2, slot_state::begun).empty());
+    CHECK(s.recalled(0, 1, slot_state::begun) == actions{may_have_run(cancelled, errc::cancelled)});
+    CHECK(s.machine.worker_at(0).takes_tasks());
+    CHECK(s.replies(0, {1, 2}) == actions{complete_by_reply(innocent)});
+}
+
 TEST_CASE("a condemned worker gets no task, and counts as one until it is killed", "[pool]") {
     task late;
     one_condemned one;

@@ -4,13 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <sstream>
 
 namespace coproc::test {
 
 using namespace std::chrono_literals;
-using pool::action;
-using pool::action_kind;
 using pool::slot_state;
 using life = sim_process::life;
 using place = sim_task::place;
@@ -40,16 +37,6 @@ std::uint64_t sim_process::oldest_unsettled() const {
 std::uint64_t world::any(std::uint64_t below) { return random_() % below; }
 
 bool world::chance(unsigned per_mille) { return any(1000) < per_mille; }
-
-template <class... Parts>
-void world::note(const Parts&... parts) {
-    if (traced_) {
-        std::ostringstream line;
-        line << now_.time_since_epoch() / 1ms << " ms: ";
-        (line << ... << parts);
-        trace_.push_back(line.str());
-    }
-}
 
 static pool::limits some_limits(std::mt19937_64& random) {
     const auto one_of = [&random](const auto& values) { return values[random() % values.size()]; };
@@ -158,6 +145,7 @@ void world::submit() {
     }
     t.hangs = chance(hanging_);
     t.obeys_stop = chance(500);
+    t.is_stuck = chance(hanging_ / 5);
     using admission = pool::pool::admission;
     const admission wanted = pool_.shutting_down() != pool::shutdown_mode::none
                                  ? admission::shut_down
@@ -193,6 +181,9 @@ void world::cancel_some() {
     pool_.cancel(*t, type, now_, out_);
     require(!done || out_.empty(), "cancelling a task that is done does nothing");
     perform();
+    require(type != pool::cancel_type::terminal || late_answers_ || t->where == place::done ||
+                processes_[t->worker].stopping(),
+            "terminal cancellation answers at once");
 }
 
 void world::shut_down(pool::shutdown_mode mode) {
@@ -201,6 +192,10 @@ void world::shut_down(pool::shutdown_mode mode) {
     pool_.shut_down(mode, now_, out_);
     require(pool_.shutting_down() == std::max(before, mode), "a shutdown only becomes stricter");
     perform();
+    for (const sim_process& p : processes_) {
+        require(mode != pool::shutdown_mode::stop || !p.exists() || p.killed,
+                "a pool that is stopped kills every worker");
+    }
 }
 
 void world::pass_time() {
@@ -238,6 +233,9 @@ void world::work(std::uint32_t index) {
         perform();
     } else if (p.now == life::running && p.running) {
         sim_slot& slot = p.slots[*p.running];
+        if (p.returned && slot.subject->is_stuck) {
+            return;
+        }
         if (p.returned) {
             p.ring.push_back(*p.running);
             p.running.reset();
@@ -304,6 +302,13 @@ void world::reap(std::uint32_t index) {
     if (!processes_[index].ring.empty()) {
         drain(index, processes_[index].ring.size());
     }
+    if (!processes_[index].ready && !processes_[index].silent && chance(500)) {
+        note("hello of ", index, ", too late");
+        if (processes_[index].killed) {
+            pool_.ready(index, now_, out_);
+            perform();
+        }
+    }
     note("exit of ", index);
     const sim_process p = std::move(processes_[index]);
     processes_[index] = sim_process{};
@@ -362,154 +367,21 @@ void world::answer(std::uint32_t index, std::size_t which) {
     perform();
 }
 
-// ---- the driver's part
-
-void world::perform() {
-    for (std::size_t i = 0; i < out_.size(); ++i) {
-        require(i < 20000, "the pool comes to rest");
-        const action a = out_[i];
-        perform(a);
-    }
-    out_.clear();
-}
-
-void world::perform(const action& a) {
-    note("    ", a);
-    require(shutdowns_completed_ == 0, "nothing follows shutdown_complete");
-    switch (a.kind) {
-    case action_kind::start_worker:
-        start(a);
-        return;
-    case action_kind::stage:
-        stage(a);
-        return;
-    case action_kind::recall:
-        recall(a);
-        return;
-    case action_kind::request_stop:
-        require(processes_[a.worker].ready, "only a ready worker is asked to stop");
-        processes_[a.worker].stop_word = a.sequence;
-        return;
-    case action_kind::request_exit:
-        require(processes_[a.worker].takes_tasks(), "a worker is asked to leave once");
-        require(processes_[a.worker].unsettled() == 0, "a worker that leaves has no task");
-        processes_[a.worker].exit_asked = true;
-        return;
-    case action_kind::kill:
-        kill(a);
-        return;
-    case action_kind::complete:
-        complete(a);
-        return;
-    case action_kind::shutdown_complete:
-        ++shutdowns_completed_;
-        require(open_.empty(), "a shutdown ends when all tasks have");
-        for (const sim_process& p : processes_) {
-            require(!p.exists(), "a shutdown ends when all workers have");
-        }
-        return;
-    }
-}
-
-void world::start(const action& a) {
-    if (processes_.size() <= a.worker) {
-        processes_.resize(a.worker + 1);
-    }
-    sim_process& p = processes_[a.worker];
-    require(!p.exists(), "an entry has one process");
-    require(!open_.empty(), "a worker is started for a task");
-    ++expected_.started_workers;
-    p.refused = false;
-    p.number = pool_.worker_at(a.worker).slot;
-    p.now = life::starting;
-    if (accidents_ && chance(start_failure_)) {
-        p.now = life::unstartable;
-        if (chance(500)) {
-            p = sim_process{};
-            p.refused = true;
-            pool_.start_failed(a.worker, errc::spawn_failed, now_, out_);
-        }
-    } else {
-        p.silent = accidents_ && chance(silence_);
-    }
-}
-
-void world::stage(const action& a) {
-    sim_process& p = processes_[a.worker];
-    sim_task& t = static_cast<sim_task&>(*a.subject);
-    require(t.where == place::queued, "what is staged was in the queue");
-    require(t.begun == 0, "what has begun is not sent again");
-    require(p.takes_tasks(), "only a ready worker gets tasks");
-    require(a.sequence == p.slots.size(), "sequence numbers have no gaps");
-    require(t.worker == a.worker && t.sequence == a.sequence, "a task knows its place");
-    const std::size_t unsettled = p.unsettled();
-    if (unsettled > 0) {
-        require(t.run_timeout == pool::no_limit, "a timed task goes to an idle worker");
-        require(unsettled < pool_.worker_at(a.worker).window, "the window bounds the pipe");
-        require(a.sequence - p.oldest_unsettled() < limits_.max_window, "the slot is free");
-    }
-    t.where = place::staged;
-    t.staged_at = now_;
-    p.slots.push_back({.subject = &t});
-}
-
-void world::recall(const action& a) {
-    sim_process& p = processes_[a.worker];
-    sim_slot& slot = p.slots.at(a.sequence);
-    require(!slot.settled && !slot.recalling, "one recall at a time, of what is unsettled");
-    slot.recalling = true;
-    if (slot.state == slot_state::offered) {
-        slot.state = slot_state::recalled;
-    }
-    const sim_answer now{.sequence = a.sequence, .state = slot.state};
-    if (late_answers_) {
-        p.answers.push_back(now);
-    } else {
-        deliver(a.worker, now);
-    }
-}
-
-void world::deliver(std::uint32_t index, sim_answer a) {
-    note("    recalled ", a.sequence, " of ", index, ": ", a.state);
-    sim_slot& slot = processes_[index].slots[a.sequence];
-    slot.recalling = false;
-    if (!slot.settled && a.state == slot_state::recalled) {
-        slot.settled = true;
-        if (slot.subject->where == place::staged) {
-            slot.subject->where = place::queued;
-        }
-    }
-    pool_.recalled(index, a.sequence, a.state, now_, out_);
-}
-
-void world::kill(const action& a) {
-    sim_process& p = processes_[a.worker];
-    if (p.refused) {
-        return;
-    }
-    require(p.exists() && !p.killed, "what is killed is there, and is killed once");
-    check_kill(a.worker);
-    p.killed = true;
-    p.now = life::dead;
-}
-
-void world::complete(const action& a) {
-    sim_task& t = static_cast<sim_task&>(*a.subject);
-    require(t.where == place::queued || t.where == place::staged, "a task completes once");
-    require(t.state == pool::task_state::done, "a completed task is done");
-    require(!t.pool::queue_hook::is_linked() && !t.pool::expiry_hook::is_linked(),
-            "the pool has forgotten a completed task");
-    check_truth(t, a);
-    check_reason(t, a);
-    ++expected_.completed;
-    t.where = place::done;
-    t.given_up = t.begun > 0 && !t.answered;
-    t.code = a.code;
-    t.how_certain = a.how_certain;
-    open_.erase(std::find(open_.begin(), open_.end(), &t));
-}
-
 // ---- to the end
+
+bool world::can_go_on(const sim_process& p) const {
+    if (p.now == life::unstartable || (p.now == life::starting && !p.silent)) {
+        return true;
+    }
+    if (p.now != life::running) {
+        return false;
+    }
+    if (!p.running) {
+        return p.claimed < p.slots.size() || p.exit_asked;
+    }
+    const sim_task& t = *p.slots[*p.running].subject;
+    return p.returned ? !t.is_stuck : !t.hangs || (t.obeys_stop && p.stop_word == p.running);
+}
 
 // The next thing that happens by itself; false if nothing does.
 bool world::progress(bool end_hanging) {
@@ -527,15 +399,11 @@ bool world::progress(bool end_hanging) {
         if (p.now == life::in_handler && chance(500)) {
             return die(i), true;
         }
-        if (p.now == life::running && p.running && !p.returned && end_hanging) {
+        if (p.running && end_hanging) {
             p.slots[*p.running].subject->hangs = false;
+            p.slots[*p.running].subject->is_stuck = false;
         }
-        const bool hangs = p.now == life::running && p.running && !p.returned &&
-                           p.slots[*p.running].subject->hangs &&
-                           !(p.slots[*p.running].subject->obeys_stop && p.stop_word == p.running);
-        const bool has_work = p.running || p.claimed < p.slots.size() || p.exit_asked;
-        if (p.now == life::unstartable || (p.now == life::starting && !p.silent) ||
-            (p.now == life::running && has_work && !hangs)) {
+        if (can_go_on(p)) {
             return work(i), true;
         }
     }
@@ -556,7 +424,7 @@ void world::settle() {
             check();
             require(++n < bound, "the pool comes to the end of its tasks");
         }
-        check_no_grace_is_overdue();
+        check_nothing_is_overdue();
     }
     check_rest();
 }

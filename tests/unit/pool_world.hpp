@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -29,12 +30,14 @@ struct sim_task : pool::task {
     std::uint64_t id = 0;
     bool hangs = false;      ///< the function ends only when it is asked to stop
     bool obeys_stop = false; ///< ... and then only if this is true
+    bool is_stuck = false;   ///< its result is being encoded for ever
+    bool had_worker = false;
     unsigned begun = 0;
     unsigned finished = 0;
     bool answered = false; ///< the pool was given its reply
     bool given_up = false; ///< completed while it ran
     std::optional<pool::cancel_type> cancelled;
-    pool::time_point staged_at = pool::never;
+    pool::time_point staged_at = pool::never; ///< while it is staged
     errc code{};
     coproc::certainty how_certain{};
     place where = place::nowhere;
@@ -111,6 +114,7 @@ private:
     void crash(std::uint32_t index, bool handler);
     void lie(std::uint32_t index);
     void answer(std::uint32_t index, std::size_t which);
+    bool can_go_on(const sim_process&) const;
     bool progress(bool end_hanging);
 
     // the driver's part
@@ -131,7 +135,7 @@ private:
     void check_truth(const sim_task&, const pool::action&) const;
     void check_reason(const sim_task&, const pool::action&) const;
     void check_kill(std::uint32_t index) const;
-    void check_no_grace_is_overdue() const;
+    void check_nothing_is_overdue() const;
     void check_rest() const;
     void require(bool, const char* what) const;
 
@@ -163,5 +167,15 @@ private:
     std::size_t events_ = 0;
     std::vector<std::string> trace_;
 };
+
+template <class... Parts>
+void world::note(const Parts&... parts) {
+    if (traced_) {
+        std::ostringstream line;
+        line << now_.time_since_epoch() / std::chrono::milliseconds(1) << " ms: ";
+        (line << ... << parts);
+        trace_.push_back(line.str());
+    }
+}
 
 } // namespace coproc::test

@@ -140,7 +140,7 @@ void world::check_reason(const sim_task& t, const action& a) const {
         require(!started || mode >= pool::shutdown_mode::kill, "cancel_queued lets run what runs");
         return;
     case errc::worker_terminated:
-        require(!started || t.staged_at != pool::never, "worker_terminated: it had a worker");
+        require(!started || t.had_worker, "worker_terminated: it had a worker");
         return;
     case errc::spawn_failed:
     case errc::handshake_failed:
@@ -173,7 +173,15 @@ void world::check_kill(std::uint32_t index) const {
     }
 }
 
-void world::check_no_grace_is_overdue() const {
+// Nothing happens any more, except that functions might end that have not been asked to.
+void world::check_nothing_is_overdue() const {
+    require(open_.empty() || pool_.shutting_down() < pool::shutdown_mode::kill,
+            "a killing shutdown answers every caller");
+    for (const sim_task* t : open_) {
+        require(t->deadline == pool::never, "a deadline ends a task");
+        require(t->where != place::staged || t->run_timeout == pool::no_limit,
+                "a run time-out ends a task");
+    }
     for (const sim_process& p : processes_) {
         if (p.now == life::running && p.running && pool_.needs_attention()) {
             const sim_task& t = *p.slots[*p.running].subject;
