@@ -14,7 +14,8 @@ enum class action_kind : std::uint8_t {
     recall,       ///< try to take `sequence` of `worker` back; answer: `recalled`
     request_stop, ///< set the stop word of `worker` to `sequence`
     request_exit, ///< tell `worker` that no task follows
-    kill,         ///< SIGKILL `worker` and its process group, or do not start it; answer: `exited`
+    kill,         ///< SIGKILL `worker` and its process group, or do not start it; answer: `exited`.
+                  ///< Nothing, if `start_failed` was told after this was decided
     complete, ///< give `subject` its end: `code` and `how_certain`, or the reply if `code` is none
     shutdown_complete, ///< no task is unfinished and no worker is left
 };

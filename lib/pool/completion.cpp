@@ -7,7 +7,9 @@
 // taken back.
 namespace coproc::pool {
 
-pool::pool(limits l) : limits_(l), restarts_(l.max_failed_starts) {}
+pool::pool(limits l) : limits_(l), restarts_(l.max_failed_starts) {
+    assert(l.max_workers >= 1 && l.max_queued >= 1 && l.max_window >= 2);
+}
 
 pool::admission pool::submit(task& t, time_point now, actions& out) {
     assert(t.state == task_state::created);
@@ -32,7 +34,7 @@ pool::admission pool::submit(task& t, time_point now, actions& out) {
     queue_.push_back(t);
     ++submitted_;
     set_expiry(t, t.deadline);
-    if (t.deadline <= now) {
+    if (t.deadline <= now || t.run_timeout <= duration::zero()) {
         expire(t, out);
         return admission::accepted;
     }
@@ -81,6 +83,7 @@ void pool::set_expiry(task& t, time_point when) {
 void pool::settle(worker& w, std::uint64_t sequence) {
     const pipe_entry& entry = *w.tasks.find(sequence);
     staged_ -= entry.owner != nullptr;
+    w.owned -= entry.owner != nullptr;
     w.abandoned -= entry.kill_at != never;
     w.recalls -= entry.recall != recall_reason::none;
     w.tasks.settle(sequence);
@@ -101,10 +104,11 @@ bool pool::replied(std::uint32_t index, std::uint64_t sequence, actions& out) {
         return false;
     }
     task* const t = entry->owner;
-    if (entry->kill_at != never) {
-        w.condemned = false; // the given-up task is over
-    }
+    note_work(w);
     settle(w, sequence);
+    if (w.abandoned == 0) {
+        w.condemned = false; // whom it was condemned for is over
+    }
     if (t != nullptr) {
         complete(*t, by_reply, certainty::ran, out);
     }
@@ -113,6 +117,7 @@ bool pool::replied(std::uint32_t index, std::uint64_t sequence, actions& out) {
 
 void pool::drained(std::uint32_t index, std::size_t replies, time_point now, actions& out) {
     worker& w = workers_[index];
+    execute_or_pardon(w, now, out);
     // As many tasks as the worker ends between two looks of ours, twice over: then it need not wait
     // for us. Long tasks leave the window at 2, one that runs and one that is there when it ends.
     const std::size_t wanted = std::clamp<std::size_t>(2 * replies, 2, limits_.max_window);
@@ -164,15 +169,38 @@ void pool::recalled(std::uint32_t index, std::uint64_t sequence, slot_state slot
         --w.recalls;
         overtaken(w, sequence, reason, slot, now, out);
     }
-    if (w.condemned && w.recalls == 0) {
-        if (w.abandoned > 0) {
-            kill(w, out);
-        } else {
-            w.condemned = false;
-        }
+    if (w.recalls > 0) {
+        return; // what is taken back is given out when all of it is in the queue, in its old order
     }
+    execute_or_pardon(w, now, out);
     schedule(now, out);
     continue_shutdown(now, out);
+}
+
+// It has proved that its kind can run tasks.
+void pool::note_work(worker& w) {
+    if (!w.worked) {
+        w.worked = true;
+        restarts_.worked();
+    }
+}
+
+// A worker runs its tasks in order, so what came before this one is over and nobody is to be killed
+// for it, though its answer has not been seen yet.
+void pool::note_begun(worker& w, std::uint64_t sequence) {
+    note_work(w);
+    w.begun = std::max(w.begun, sequence + 1);
+    for (std::uint64_t s = w.tasks.first(); s < sequence && w.abandoned > 0; ++s) {
+        if (pipe_entry* earlier = w.tasks.find(s)) {
+            set_kill_at(w, *earlier, never);
+        }
+    }
+}
+
+void pool::set_kill_at(worker& w, pipe_entry& entry, time_point when) {
+    w.abandoned -= entry.kill_at != never;
+    entry.kill_at = when;
+    w.abandoned += when != never;
 }
 
 // It never began.
@@ -201,16 +229,11 @@ void pool::taken_back(task& t, recall_reason reason, actions& out) {
 // It began before it could be taken back.
 void pool::overtaken(worker& w, std::uint64_t sequence, recall_reason reason, slot_state slot,
                      time_point now, actions& out) {
-    if (w.condemned) {
-        // Either the given-up task has just finished, or another one has begun since: nobody is to
-        // be killed.
-        pipe_entry& entry = *w.tasks.find(sequence);
-        if (entry.kill_at == never) {
-            w.condemned = false;
-        } else if (slot == slot_state::finished) {
-            w.condemned = false;
-            entry.kill_at = after(now, limits_.encode_grace);
-        }
+    note_begun(w, sequence);
+    pipe_entry& entry = *w.tasks.find(sequence);
+    if (slot == slot_state::finished && entry.kill_at != never && !entry.returned) {
+        entry.returned = true;
+        set_kill_at(w, entry, after(now, limits_.encode_grace));
     }
     switch (reason) {
     case recall_reason::none:
@@ -252,16 +275,15 @@ void pool::give_up(worker& w, std::uint64_t sequence, errc code, slot_state slot
     task& t = *entry.owner;
     entry.owner = nullptr;
     --staged_;
-    complete(t, code, slot == slot_state::finished ? certainty::ran : certainty::may_have_run, out);
-    if (w.state == worker_state::stopping) {
-        return; // it ends anyway
+    --w.owned;
+    entry.returned = slot == slot_state::finished;
+    complete(t, code, entry.returned ? certainty::ran : certainty::may_have_run, out);
+    if (w.state == worker_state::stopping || sequence + 1 < w.begun) {
+        return; // the worker ends anyway, or the task is over: a later one has begun
     }
     out.push_back({.kind = action_kind::request_stop, .worker = index_of(w), .sequence = sequence});
-    entry.kill_at = after(now, t.grace);
-    if (entry.kill_at == never) {
-        return;
-    }
-    ++w.abandoned;
+    set_kill_at(w, entry,
+                after(now, entry.returned ? std::max(t.grace, limits_.encode_grace) : t.grace));
     if (entry.kill_at <= now) {
         condemn(w, out);
     }

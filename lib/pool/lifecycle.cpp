@@ -7,6 +7,9 @@
 namespace coproc::pool {
 
 void pool::start_failed(std::uint32_t index, errc code, time_point now, actions& out) {
+    if (workers_[index].state != worker_state::starting) {
+        return;
+    }
     workers_[index] = worker{};
     failed_start(code, now, out);
     schedule(now, out);
@@ -15,7 +18,7 @@ void pool::start_failed(std::uint32_t index, errc code, time_point now, actions&
 
 void pool::ready(std::uint32_t index, time_point now, actions& out) {
     worker& w = workers_[index];
-    if (w.state != worker_state::starting) {
+    if (w.state != worker_state::starting || w.killed) {
         return;
     }
     restarts_.ready();
@@ -28,6 +31,7 @@ void pool::ready(std::uint32_t index, time_point now, actions& out) {
 void pool::crashed(std::uint32_t index, bool handler, time_point now, actions& out) {
     worker& w = workers_[index];
     if (w.state == worker_state::starting) {
+        w.limit = std::min(w.limit, after(now, limits_.crash_timeout));
         if (!handler) {
             kill(w, out);
         }
@@ -51,7 +55,7 @@ void pool::crashed(std::uint32_t index, bool handler, time_point now, actions& o
 // From the last to the first, so that those which go back to the queue keep their order.
 void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
     worker& w = workers_[index];
-    const bool never_ready = w.state == worker_state::starting;
+    const bool was_starting = w.state == worker_state::starting;
     if (w.takes_tasks() || w.condemned) {
         ++crashed_workers_;
     }
@@ -62,8 +66,9 @@ void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
             judge_entry(w, s, code, verdicts_[s - first], out);
         }
     }
+    const bool useless = was_starting || (!w.worked && w.tasks.next() > 0);
     w = worker{};
-    if (never_ready) {
+    if (useless) {
         failed_start(code, now, out);
     }
     schedule(now, out);
@@ -73,6 +78,9 @@ void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
 void pool::judge_entry(worker& w, std::uint64_t sequence, errc code, slot_state slot,
                        actions& out) {
     const pipe_entry entry = *w.tasks.find(sequence);
+    if (slot == slot_state::begun || slot == slot_state::finished) {
+        note_work(w);
+    }
     settle(w, sequence);
     if (entry.owner == nullptr) {
         return;
@@ -86,6 +94,9 @@ void pool::judge_entry(worker& w, std::uint64_t sequence, errc code, slot_state 
 }
 
 void pool::failed_start(errc code, time_point now, actions& out) {
+    if (ending()) {
+        return; // we did not let it start
+    }
     const bool others = std::any_of(workers_.begin(), workers_.end(),
                                     [](const worker& w) { return w.takes_tasks(); });
     switch (restarts_.failed(now, others)) {
@@ -116,6 +127,18 @@ void pool::condemn(worker& w, actions& out) {
     }
     w.condemned = true;
     ask_all_back(w, recall_reason::move, out);
+}
+
+// All that can be taken back is. If the overdue task is still running, nothing else is.
+void pool::execute_or_pardon(worker& w, time_point now, actions& out) {
+    if (!w.condemned || w.recalls > 0) {
+        return;
+    }
+    if (w.abandoned > 0 && w.tasks.next_kill() <= now) {
+        kill(w, out);
+    } else {
+        w.condemned = false;
+    }
 }
 
 void pool::kill(worker& w, actions& out) {
@@ -162,7 +185,7 @@ void pool::shut_down(shutdown_mode mode, time_point now, actions& out) {
 }
 
 void pool::continue_shutdown(time_point now, actions& out) {
-    if (shutdown_ == shutdown_mode::none || shutdown_reported_ || unfinished() > 0) {
+    if (!ending() || shutdown_reported_) {
         return;
     }
     bool left = false;
@@ -185,18 +208,18 @@ bool pool::needs_attention() const {
         return true;
     }
     return std::any_of(workers_.begin(), workers_.end(), [](const worker& w) {
-        return w.abandoned > 0 || w.state == worker_state::stopping;
+        return w.abandoned > 0 || w.state == worker_state::stopping || w.killed;
     });
 }
 
 time_point pool::next_tick() const {
     time_point next = expiries_.empty() ? never : expiries_.begin()->expiry;
-    if (start_delayed_) {
+    if (start_delayed_ && unfinished() > 0) {
         next = std::min(next, restarts_.next_start());
     }
     for (const worker& w : workers_) {
         next = std::min(next, w.limit);
-        if (w.abandoned > 0 && !w.condemned) {
+        if (w.abandoned > 0 && !w.condemned && w.state != worker_state::stopping) {
             next = std::min(next, w.tasks.next_kill());
         }
     }

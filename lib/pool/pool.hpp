@@ -60,6 +60,7 @@ struct counts {
 
 class pool {
 public:
+    /// `max_workers` and `max_queued` are at least 1, `max_window` at least 2.
     explicit pool(limits);
 
     pool(const pool&) = delete;
@@ -144,6 +145,8 @@ private:
     void feed_idle(actions& out);
     void take_from(worker& victim, std::size_t count, actions& out);
     void start_workers(time_point now, actions& out);
+    static std::size_t movable(worker&);
+    static bool is_live(const worker&);
     std::size_t waiting() const;
     std::uint32_t free_entry();
     std::uint32_t free_slot() const;
@@ -152,6 +155,9 @@ private:
     void complete(task&, errc, certainty, actions& out);
     void leave_queue(task&);
     void settle(worker&, std::uint64_t sequence);
+    void note_work(worker&);
+    void note_begun(worker&, std::uint64_t sequence);
+    void set_kill_at(worker&, pipe_entry&, time_point);
     void requeue(task&, actions& out);
     void ask_back(worker&, std::uint64_t sequence, recall_reason, actions& out);
     void ask_all_back(worker&, recall_reason, actions& out);
@@ -165,10 +171,12 @@ private:
     // lifecycle.cpp
     void judge(std::uint32_t worker, errc, time_point now, actions& out);
     void judge_entry(worker&, std::uint64_t sequence, errc, slot_state, actions& out);
+    bool ending() const { return shutdown_ != shutdown_mode::none && unfinished() == 0; }
     void failed_start(errc, time_point now, actions& out);
     void fail_queued(errc, actions& out);
     void overdue(worker&, time_point now, actions& out);
     void condemn(worker&, actions& out);
+    void execute_or_pardon(worker&, time_point now, actions& out);
     void kill(worker&, actions& out);
     void ask_to_exit(worker&, time_point now, actions& out);
     void continue_shutdown(time_point now, actions& out);

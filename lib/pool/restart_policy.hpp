@@ -2,8 +2,10 @@
 
 #include "pool/task.hpp"
 
-// When a replacement for a worker that never became ready may start, and when to give up. Workers
-// that were ready and then died, of a task or otherwise, do not count: they are replaced at once.
+// When a replacement for a worker that was of no use may start, and when to give up. A worker is of
+// no use if it dies before it is ready, or if it was given tasks and dies before it has begun one:
+// such tasks go to the next worker, and so would kill one after the other for ever. A worker that
+// has begun a task and then dies, of it or otherwise, does not count: it is replaced at once.
 namespace coproc::pool {
 
 class restart_policy {
@@ -17,10 +19,10 @@ public:
 
     explicit restart_policy(unsigned max_failed_starts) : limit_(max_failed_starts) {}
 
-    void ready() {
-        ever_ready_ = true;
-        reset();
-    }
+    void ready() { ever_ready_ = true; }
+
+    /// A worker has begun a task.
+    void worked() { reset(); }
 
     /// `others`: whether tasks have other workers to go to, so that nothing waits for this one
     /// alone.

@@ -60,6 +60,7 @@ void pool::stage(worker& w, task& next, time_point now, actions& out) {
     next.sequence = w.tasks.push(next);
     w.state = worker_state::busy;
     ++staged_;
+    ++w.owned;
     if (next.run_timeout != no_limit) {
         set_expiry(next, std::min(next.deadline, after(now, next.run_timeout)));
     }
@@ -75,51 +76,62 @@ void pool::feed_idle(actions& out) {
             continue;
         }
         worker* victim = nullptr;
+        std::size_t most = 0;
         for (worker& w : workers_) {
-            if (w.takes_tasks() && w.recalls == 0 && w.tasks.unsettled() > 1 &&
-                (victim == nullptr || w.tasks.unsettled() > victim->tasks.unsettled())) {
+            const std::size_t behind = w.takes_tasks() && w.recalls == 0 ? movable(w) : 0;
+            if (behind > most) {
                 victim = &w;
+                most = behind;
             }
         }
         if (victim == nullptr) {
             return;
         }
-        const std::size_t behind = victim->tasks.unsettled() - 1;
-        take_from(*victim, std::min<std::size_t>((behind + 1) / 2, thief.window), out);
+        take_from(*victim, std::min<std::size_t>((most + 1) / 2, thief.window), out);
     }
+}
+
+std::size_t pool::movable(worker& w) {
+    std::size_t n = 0;
+    for (std::uint64_t s = w.first_movable(); s < w.tasks.next(); ++s) {
+        n += w.tasks.find(s) != nullptr;
+    }
+    return n;
 }
 
 // The newest first: what the victim will not reach for longest.
 void pool::take_from(worker& victim, std::size_t count, actions& out) {
-    for (std::uint64_t s = victim.tasks.next(); s-- > victim.tasks.first() + 1 && count > 0;) {
-        const pipe_entry* entry = victim.tasks.find(s);
-        if (entry != nullptr && entry->owner != nullptr) {
+    for (std::uint64_t s = victim.tasks.next(); s-- > victim.first_movable() && count > 0;) {
+        if (victim.tasks.find(s) != nullptr) {
             ask_back(victim, s, recall_reason::move, out);
             --count;
         }
     }
 }
 
-// Tasks that wait although they could run, had we more workers.
+// A condemned one, too: it may be pardoned.
+bool pool::is_live(const worker& w) {
+    return w.state == worker_state::starting || w.takes_tasks() || w.condemned;
+}
+
+// Tasks that wait although they could run, had we more workers: all but the oldest of each pipe.
 std::size_t pool::waiting() const {
     std::size_t n = queue_.size();
     for (const worker& w : workers_) {
-        if (w.tasks.unsettled() > 1) {
-            n += w.tasks.unsettled() - 1;
-        }
+        n += w.owned - (w.tasks.first_owner() != nullptr);
     }
     return n;
 }
 
 void pool::start_workers(time_point now, actions& out) {
     start_delayed_ = false;
-    if (broken_ || shutdown_ >= shutdown_mode::kill) {
+    if (broken_ || ending() || shutdown_ >= shutdown_mode::kill) {
         return;
     }
     std::size_t live = 0;
     std::size_t starting = 0;
     for (const worker& w : workers_) {
-        live += w.state == worker_state::starting || w.takes_tasks();
+        live += is_live(w);
         starting += w.state == worker_state::starting;
     }
     if (live >= limits_.max_workers) {
@@ -155,8 +167,7 @@ std::uint32_t pool::free_entry() {
 std::uint32_t pool::free_slot() const {
     for (std::uint32_t slot = 0;; ++slot) {
         const bool taken = std::any_of(workers_.begin(), workers_.end(), [slot](const worker& w) {
-            return w.slot == slot &&
-                   (w.state == worker_state::starting || w.takes_tasks() || w.condemned);
+            return w.slot == slot && is_live(w);
         });
         if (!taken) {
             return slot;

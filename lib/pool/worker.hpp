@@ -2,6 +2,7 @@
 
 #include "pool/task.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -37,7 +38,8 @@ struct pipe_entry {
     std::size_t frame_bytes = 0;
     time_point kill_at = never;                 ///< abandoned while running: when the grace ends
     recall_reason recall = recall_reason::none; ///< a recall has been asked for and not answered
-    bool settled = false;                       ///< answered, recalled or judged
+    bool returned = false; ///< abandoned: its function has ended, its result is being encoded
+    bool settled = false;  ///< answered, recalled or judged
 };
 
 /// The unsettled tasks of a worker by their sequence numbers: a ring that grows, since numbers only
@@ -50,6 +52,10 @@ public:
     std::size_t unsettled() const { return unsettled_; }
     std::size_t bytes() const { return bytes_; }
     bool empty() const { return unsettled_ == 0; }
+    /// Who waits for the oldest task, if there is one.
+    const task* first_owner() const {
+        return empty() ? nullptr : ring_[first_ & (ring_.size() - 1)].owner;
+    }
 
     /// The entry of a task that is still unsettled, or null.
     pipe_entry* find(std::uint64_t sequence) {
@@ -118,14 +124,21 @@ struct worker {
     bool condemned = false;      ///< is killed once all its other tasks are taken back
     std::uint32_t slot = 0;      ///< its stable number for users; free again once it is stopping
     std::uint32_t window = 2;    ///< how many tasks its pipe may hold
+    std::uint32_t owned = 0;     ///< tasks in its pipe that somebody waits for
     std::uint32_t recalls = 0;   ///< unanswered recalls
     std::uint32_t abandoned = 0; ///< unsettled tasks whose worker is killed when their grace ends
+    bool worked = false;         ///< it has begun a task at least once
+    std::uint64_t begun = 0;     ///< tasks below this number are known to have begun
     time_point limit = never;    ///< starting: must be ready; stopping: must be gone
     pipe tasks;
 
     bool takes_tasks() const {
         return (state == worker_state::idle || state == worker_state::busy) && !condemned;
     }
+
+    /// From this number on tasks may be moved to another worker: the oldest is about to begin here,
+    /// if it has not begun already.
+    std::uint64_t first_movable() const { return std::max(tasks.first() + 1, begun); }
 };
 
 } // namespace coproc::pool
