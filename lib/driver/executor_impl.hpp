@@ -124,6 +124,7 @@ private:
     void run_ready();
     void run_some(std::vector<ready_waiter>&);
     void end_everything(bool loop_is_gone) noexcept;
+    void leave_alone() noexcept;
 
     asio::any_io_executor io_;
     const executor_options options_;
@@ -141,7 +142,6 @@ private:
     std::deque<std::uint32_t> to_start_;
     std::vector<ready_waiter> ready_;
     std::string start_cause_; // why the last start failed
-    errc start_code_ = errc::spawn_failed;
     job_ptr shutdown_;
     clock::time_point shutdown_limit_ = clock::time_point::max();
     shutdown_report report_;

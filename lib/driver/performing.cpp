@@ -182,7 +182,7 @@ void executor_impl::listen() {
         if (state == pool::worker_state::idle && !options_.watch_idle) {
             continue;
         }
-        if (!l->reading && !l->ended) {
+        if (!l->reading && !l->ended && !l->distrusted) {
             read(w);
         }
         if (l->child && !l->watching) {
