@@ -191,7 +191,7 @@ void executor_impl::add_waiter(job_core& job, waiter& w) {
         *last = &w;
         return;
     }
-    ready_.push_back({&w, share(job)});
+    ready_.add(&w, share(job));
     post_ready();
 }
 
@@ -201,7 +201,7 @@ void executor_impl::stop_waiting(job_core& job, const waiter* given_up) noexcept
         if (*w == given_up) {
             waiter* const found = *w;
             *w = found->next;
-            ready_.push_back({found, share(job)});
+            ready_.add(found, share(job));
             post_ready();
             return;
         }
@@ -274,7 +274,7 @@ void executor_impl::leave_alone() noexcept {
 }
 
 void executor_impl::end_everything(bool loop_is_gone) noexcept {
-    std::vector<ready_waiter> left;
+    ready_batch left; // its destructor abandons the handlers
     {
         const std::lock_guard lock(mutex_);
         if (!stopped_) {
@@ -305,14 +305,9 @@ void executor_impl::end_everything(bool loop_is_gone) noexcept {
         shutdown_ = job_ptr(); // it shares this object
         if (loop_is_gone) {
             service_ = nullptr;
-            left.swap(ready_);
+            left = std::move(ready_);
         } else {
             post_ready();
-        }
-    }
-    for (ready_waiter& r : left) {
-        if (r.waiting != nullptr) {
-            r.waiting->abandon();
         }
     }
 }

@@ -146,12 +146,12 @@ void executor_impl::finish(job_core& job) {
     job_ptr counted(&job);
     waiter* w = std::exchange(job.waiters, nullptr);
     if (w == nullptr) {
-        ready_.push_back({nullptr, std::move(counted)});
+        ready_.add(nullptr, std::move(counted));
         return;
     }
     while (w != nullptr) {
         waiter* const next = w->next;
-        ready_.push_back({w, counted});
+        ready_.add(w, counted);
         w = next;
     }
 }
