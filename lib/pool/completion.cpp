@@ -213,8 +213,10 @@ void pool::overtaken(worker& w, std::uint64_t sequence, recall_reason reason, sl
         }
     }
     switch (reason) {
-    case recall_reason::none:
     case recall_reason::move:
+        w.all_begun = true; // else an idle worker would ask again, and again, until the answers are here
+        return;
+    case recall_reason::none:
     case recall_reason::withdraw:
     case recall_reason::shutdown:
         return;

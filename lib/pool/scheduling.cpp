@@ -59,6 +59,7 @@ void pool::stage(worker& w, task& next, time_point now, actions& out) {
     next.worker = index_of(w);
     next.sequence = w.tasks.push(next);
     w.state = worker_state::busy;
+    w.all_begun = false;
     ++staged_;
     if (next.run_timeout != no_limit) {
         set_expiry(next, std::min(next.deadline, after(now, next.run_timeout)));
@@ -76,7 +77,7 @@ void pool::feed_idle(actions& out) {
         }
         worker* victim = nullptr;
         for (worker& w : workers_) {
-            if (w.takes_tasks() && w.recalls == 0 && w.tasks.unsettled() > 1 &&
+            if (w.takes_tasks() && w.recalls == 0 && !w.all_begun && w.tasks.unsettled() > 1 &&
                 (victim == nullptr || w.tasks.unsettled() > victim->tasks.unsettled())) {
                 victim = &w;
             }

@@ -115,6 +115,7 @@ private:
 struct worker {
     worker_state state = worker_state::exited;
     bool killed = false;         ///< SIGKILL was asked for
+    bool all_begun = false;      ///< a task asked back for another worker had begun: nothing is left to take
     bool condemned = false;      ///< is killed once all its other tasks are taken back
     std::uint32_t slot = 0;      ///< its stable number for users; free again once it is stopping
     std::uint32_t window = 2;    ///< how many tasks its pipe may hold
