@@ -208,7 +208,7 @@ TEST_CASE("an executor whose workers never start is broken", "[process][bad]") {
 }
 
 TEST_CASE("a program that never calls init is told so, and starts no process", "[process][bad]") {
-    const auto [text, status] = output_of(beside("integration_plain"));
+    const auto [text, status] = output_of("COPROC_START_METHOD= " + beside("integration_plain"));
     INFO(text);
     CHECK(status == 0);
     CHECK(text.find("coproc::init(argc, argv)") != std::string::npos);
