@@ -3,8 +3,8 @@
 #include <atomic>
 #include <cstdint>
 
-// What a dying worker leaves in its shared page. Written by async-signal-safe code in the worker, read by
-// the parent, which trusts none of it: see lib/process/crash_report.hpp.
+// What a dying worker leaves in its shared page. Written by async-signal-safe code in the worker,
+// read by the parent, which trusts none of it: see lib/process/crash_report.hpp.
 namespace coproc::memory {
 
 /// A module (executable or shared library) as it was mapped in the worker when it started.

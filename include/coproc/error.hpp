@@ -1,0 +1,91 @@
+#pragma once
+
+#include <system_error>
+
+#include <coproc/detail/config.hpp>
+
+namespace coproc {
+
+/// Why there is no value. Each sentence says whether the task may have run; where it depends,
+/// failure::certainty() knows it for the one task.
+enum class errc {
+    /// Nothing was stored: the result was default-constructed, or the coroutine that should have
+    /// given it threw. Nothing is known about a task.
+    no_result = 1,
+    /// The function ended with an exception, which failure::exception() gives back. The task ran.
+    task_threw,
+    /// The worker process was killed by a signal or exited. Depends: the task may have run, or ran
+    /// and its result was lost with the worker.
+    worker_terminated,
+    /// There was not enough memory in the worker, or in this process to send the task. Depends.
+    out_of_memory,
+    /// task_options::timeout or run_timeout is over. Depends: not started, or it may have run.
+    timed_out,
+    /// The job was cancelled, or its handle dropped. Depends: not started, or it may have run.
+    cancelled,
+    /// A codec refused the arguments (not started) or the result (the task ran).
+    encode_failed,
+    /// The bytes of the arguments (not started) or of the result (the task ran) make no value.
+    decode_failed,
+    /// The worker has no such function at that place, or under that name. The task did not start.
+    unknown_function,
+    /// One of executor_options::initializers failed in the worker. The task did not start.
+    initializer_failed,
+    /// The system could not start a worker process. The task did not start.
+    spawn_failed,
+    /// A process was started, but it is no worker of this build. The task did not start.
+    handshake_failed,
+    /// Too many workers in a row died before they were ready; the executor gave up. The task did
+    /// not start.
+    executor_broken,
+    /// The executor was stopped, shut down or destroyed. Depends: not started, or it may have run.
+    executor_shutdown,
+    /// executor_options::max_queued tasks are waiting already. The task did not start.
+    queue_full,
+    /// The message of the arguments (not started) or of the result (the task ran) is too large.
+    too_large,
+    /// A blocking call on a thread that runs the executor's loop would have waited for itself. The
+    /// task is not affected: it may have run.
+    would_deadlock,
+    /// Executors inside tasks of executors are nested deeper than allowed. The task did not start.
+    nesting_too_deep,
+    /// This process is a fork of the one that made the executor. The task did not start here.
+    forked
+};
+
+/// What is known about whether the task ran.
+enum class certainty {
+    /// The function was not called: submitting it again cannot do anything twice.
+    not_started,
+    /// The function may have been called, and may have been ended in the middle.
+    may_have_run,
+    /// The function was called and came to its end: it threw, or its result was lost.
+    ran
+};
+
+/// The category of errc, named "coproc".
+[[nodiscard]] COPROC_API const std::error_category& error_category() noexcept;
+
+[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept {
+    return {static_cast<int>(code), error_category()};
+}
+
+/**
+ * @brief Whether a code means the same as an errc.
+ *
+ * A code of our own category is compared as it stands. A foreign one is equal if both have the same
+ * std::errc: timed_out, operation_canceled (cancelled), not_enough_memory (out_of_memory),
+ * resource_unavailable_try_again (queue_full), resource_deadlock_would_occur (would_deadlock). So
+ * asio::error::operation_aborted equals errc::cancelled.
+ */
+[[nodiscard]] COPROC_API bool operator==(const std::error_code& code, errc expected) noexcept;
+
+/// Whether an errc belongs to a condition, as in `errc::timed_out == std::errc::timed_out`.
+[[nodiscard]] inline bool operator==(errc code, const std::error_condition& condition) noexcept {
+    return make_error_code(code) == condition;
+}
+
+} // namespace coproc
+
+template <>
+struct std::is_error_code_enum<coproc::errc> : std::true_type {};

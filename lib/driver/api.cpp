@@ -1,0 +1,164 @@
+#include "driver/executor_impl.hpp"
+#include "driver/executor_service.hpp"
+#include "driver/own_loop.hpp"
+
+#include <cstring>
+#include <new>
+#include <stdexcept>
+
+// What the public headers call.
+namespace coproc::detail {
+namespace {
+
+/// The memory into which this thread encodes arguments. A codec may submit tasks of its own: those get memory of
+/// their own.
+struct encoding_memory {
+    encoder arguments;
+    bool in_use = false;
+};
+thread_local encoding_memory this_threads_memory;
+
+executor_impl& owner_of(const job_core& job) noexcept { return *job.owner(); }
+
+} // namespace
+
+// ---- submitting
+
+submission::submission(executor_impl& executor) : executor_(executor) {
+    encoding_memory& mine = this_threads_memory;
+    if (mine.in_use) {
+        arguments_ = new encoder;
+    } else {
+        mine.in_use = true;
+        arguments_ = &mine.arguments;
+    }
+    arguments_->clear(executor.options().max_message_bytes);
+}
+
+submission::~submission() {
+    if (arguments_ == &this_threads_memory.arguments) {
+        this_threads_memory.in_use = false;
+    } else {
+        delete arguments_;
+    }
+}
+
+job_ptr submission::commit(const task_options& options, const target& what) {
+    return executor_.submit(*arguments_, options, what);
+}
+
+job_ptr submission::refuse(const task_options& options, const target& what) {
+    try {
+        throw;
+    } catch (const encode_error& error) {
+        return executor_.refuse(options, what,
+                                error.too_large() ? errc::too_large : errc::encode_failed,
+                                error.what());
+    } catch (const std::exception& error) {
+        return executor_.refuse(options, what, errc::encode_failed, error.what());
+    } catch (...) {
+        return executor_.refuse(options, what, errc::encode_failed,
+                                "a codec threw something that is no std::exception");
+    }
+}
+
+// ---- jobs
+
+bool is_done(const job_core& job) noexcept { return job.done(); }
+
+job_end end_of(const job_core& job) noexcept { return {job.has_value(), job.value()}; }
+
+failure failure_of(const job_core& job) { return job.why(); }
+
+failure undecodable(const job_core& job, const char* what) {
+    return make_failure({.code = errc::decode_failed,
+                         .how_certain = certainty::ran,
+                         .task_name = std::string(job.header.name),
+                         .function = job.function,
+                         .cause = std::string("its result: ") + what});
+}
+
+failure would_deadlock(const job_core& job) {
+    return make_failure({.code = errc::would_deadlock,
+                         .how_certain = certainty::may_have_run,
+                         .task_name = std::string(job.header.name),
+                         .function = job.function});
+}
+
+job_state state_of(const job_core& job) noexcept {
+    return owner_of(job).state_of(const_cast<job_core&>(job));
+}
+
+std::uint64_t id_of(const job_core& job) noexcept { return job.id(); }
+
+const asio::any_io_executor& io_executor_of(const job_core& job) noexcept {
+    return owner_of(job).io_executor();
+}
+
+void add_waiter(job_core& job, waiter& w) { owner_of(job).add_waiter(job, w); }
+
+void stop_waiting(job_core& job, const waiter* w) noexcept { owner_of(job).stop_waiting(job, w); }
+
+void withdraw(job_core& job, withdrawal how) noexcept { owner_of(job).withdraw(job, how); }
+
+bool block_until_done(job_core& job) {
+    if (!job.done() && runs_on_this_thread(owner_of(job).io_executor())) {
+        return false;
+    }
+    job.wait();
+    return true;
+}
+
+// ---- executors
+
+std::shared_ptr<executor_impl> make_executor(asio::any_io_executor io, executor_options options) {
+    if (!io) {
+        throw std::invalid_argument("coproc: the I/O executor is empty");
+    }
+    auto made = std::make_shared<executor_impl>(std::move(io), std::move(options), nullptr);
+    made->enlist();
+    return made;
+}
+
+std::shared_ptr<executor_impl> make_executor(own_thread_t, executor_options options) {
+    auto loop = own_loop::make();
+    try {
+        auto io = loop->executor();
+        options.watch_idle = true;
+        auto made = std::make_shared<executor_impl>(std::move(io), std::move(options), loop);
+        made->enlist();
+        return made;
+    } catch (...) {
+        loop->finish();
+        throw;
+    }
+}
+
+void stop(executor_impl& executor) noexcept { executor.stop(); }
+
+const asio::any_io_executor& io_executor_of(const executor_impl& executor) noexcept {
+    return executor.io_executor();
+}
+
+executor_stats stats_of(const executor_impl& executor) { return executor.stats(); }
+
+job_ptr begin_shutdown(executor_impl& executor, const shutdown_options& options) {
+    return executor.begin_shutdown(options);
+}
+
+shutdown_report report_of(const job_core& shutdown) noexcept {
+    shutdown_report report;
+    std::memcpy(&report, shutdown.value().data(), sizeof report);
+    return report;
+}
+
+shutdown_report shutdown_and_wait(executor_impl& executor, const shutdown_options& options) {
+    if (executor.loop() == nullptr || executor.loop()->on_this_thread()) {
+        throw std::logic_error("coproc: executor::shutdown would block the loop; use async_shutdown");
+    }
+    const job_ptr shutdown = executor.begin_shutdown(options);
+    (*shutdown).wait();
+    return report_of(*shutdown);
+}
+
+} // namespace coproc::detail

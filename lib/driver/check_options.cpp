@@ -1,0 +1,67 @@
+#include "driver/check_options.hpp"
+
+#include "process/cpus.hpp"
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+namespace coproc {
+namespace {
+
+/// What COPROC_START_METHOD says; nothing: a value that no start method has.
+std::optional<start_method> read_start_method() {
+    const char* const value = std::getenv("COPROC_START_METHOD");
+    const std::string_view name = value == nullptr ? "exec" : value;
+    if (name == "exec" || name.empty()) {
+        return start_method::exec;
+    }
+    if (name == "exec_main") {
+        return start_method::exec_main;
+    }
+    if (name == "in_process") {
+        return start_method::in_process;
+    }
+    return std::nullopt;
+}
+
+constexpr auto unknown_method = static_cast<start_method>(-1);
+
+[[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("coproc: " + why); }
+
+void check(bool right, const char* field, const char* rule) {
+    if (!right) {
+        refuse(std::string("executor_options::") + field + " must be " + rule);
+    }
+}
+
+} // namespace
+
+start_method default_start_method() noexcept {
+    static const start_method method = read_start_method().value_or(unknown_method);
+    return method;
+}
+
+executor_options detail::complete(executor_options given) {
+    if (given.start == unknown_method) {
+        refuse("the environment variable COPROC_START_METHOD is \"" +
+               std::string(std::getenv("COPROC_START_METHOD")) +
+               "\"; known are exec, exec_main and in_process");
+    }
+    check(given.start >= start_method::exec && given.start <= start_method::in_process, "start",
+          "one of exec, exec_main and in_process");
+    if (!given.max_workers) {
+        given.max_workers = process::available_cpus();
+    }
+    check(*given.max_workers > 0 && *given.max_workers <= 65536, "max_workers",
+          "between 1 and 65536");
+    check(given.max_queued > 0, "max_queued", "at least 1");
+    check(given.max_failed_starts > 0, "max_failed_starts", "at least 1");
+    check(given.start_timeout > duration::zero(), "start_timeout", "positive");
+    check(given.max_message_bytes >= 64 * 1024 &&
+              given.max_message_bytes <= (std::size_t{1} << 62),
+          "max_message_bytes", "between 64 KiB and 2^62");
+    return given;
+}
+
+} // namespace coproc

@@ -1,0 +1,61 @@
+#include "driver/dead_worker.hpp"
+
+#include "symbols/symbols.hpp"
+
+#include <chrono>
+#include <thread>
+
+namespace coproc::detail {
+
+dead_worker::dead_worker(int worker_pid, std::size_t worker_slot,
+                         std::shared_ptr<const memory::shared_page> page)
+    : page_(std::move(page)) {
+    pid = worker_pid;
+    slot = worker_slot;
+}
+
+void dead_worker::settle() {
+    const std::lock_guard lock(mutex_);
+    read(false);
+    page_.reset();
+}
+
+void dead_worker::read(bool wait) const {
+    if (page_ == nullptr || (report_ && report_->unwound)) {
+        return;
+    }
+    // The handler unwinds in about a millisecond; its own alarm ends it after a second.
+    constexpr auto patience = std::chrono::milliseconds(200);
+    const auto end = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+        report_ = process::read_crash_report(page_->layout().crash);
+        if (!wait || !report_ || report_->unwound || std::chrono::steady_clock::now() >= end) {
+            return;
+        }
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+}
+
+std::vector<stack_frame> dead_worker::backtrace() const {
+    std::vector<process::crash_frame> frames;
+    {
+        const std::lock_guard lock(mutex_);
+        read(true);
+        if (report_) {
+            frames = report_->frames;
+        }
+    }
+    std::vector<stack_frame> lines;
+    lines.reserve(frames.size());
+    for (const process::crash_frame& frame : frames) {
+        symbols::location place = symbols::describe(frame);
+        lines.push_back({.function = std::move(place.function),
+                         .file = std::move(place.file),
+                         .line = place.line,
+                         .module = frame.module,
+                         .offset = frame.offset});
+    }
+    return lines;
+}
+
+} // namespace coproc::detail

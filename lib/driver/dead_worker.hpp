@@ -1,0 +1,34 @@
+#pragma once
+
+#include "failure_record.hpp"
+#include "memory/shared_page.hpp"
+#include "process/crash_report.hpp"
+
+#include <memory>
+#include <mutex>
+#include <optional>
+
+namespace coproc::detail {
+
+/// What is known of the end of a worker. The failure that refers to it may be made while the worker still writes
+/// its backtrace: the record is read when somebody asks, or when the worker has been reaped, whichever is first.
+class dead_worker final : public worker_fate {
+public:
+    dead_worker(int worker_pid, std::size_t worker_slot,
+                std::shared_ptr<const memory::shared_page> page);
+
+    /// Nothing more will be written. Lets go of the page.
+    void settle();
+
+    [[nodiscard]] std::vector<stack_frame> backtrace() const override;
+
+private:
+    /// Waits for the frames, in the reader's thread, for as long as a fatal-signal handler may take.
+    void read(bool wait) const;
+
+    mutable std::mutex mutex_;
+    mutable std::shared_ptr<const memory::shared_page> page_;
+    mutable std::optional<process::crash_report> report_;
+};
+
+} // namespace coproc::detail

@@ -1,0 +1,368 @@
+#include "driver/executor_impl.hpp"
+
+#include "driver/check_options.hpp"
+#include "driver/executor_service.hpp"
+#include "driver/own_loop.hpp"
+#include "process/fork_guard.hpp"
+#include "process/modules.hpp"
+
+#include <asio/execution/context.hpp>
+#include <asio/post.hpp>
+#include <asio/query.hpp>
+
+#include <utility>
+
+namespace coproc::detail {
+namespace {
+
+pool::limits limits_for(const executor_options& options) {
+    pool::limits limits;
+    limits.max_workers = *options.max_workers;
+    limits.max_queued = options.max_queued;
+    limits.max_window = memory::slot_count;
+    limits.max_failed_starts = options.max_failed_starts;
+    limits.start_timeout = options.start_timeout;
+    return limits;
+}
+
+/// As protocol.capnp has it.
+std::int64_t nanoseconds(pool::duration d) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(d).count();
+}
+
+pool::shutdown_mode strength(shutdown_mode mode) {
+    switch (mode) {
+    case shutdown_mode::drain:
+        return pool::shutdown_mode::drain;
+    case shutdown_mode::cancel_queued:
+        return pool::shutdown_mode::cancel_queued;
+    case shutdown_mode::kill:
+        break;
+    }
+    return pool::shutdown_mode::kill;
+}
+
+} // namespace
+
+executor_impl::executor_impl(asio::any_io_executor io, executor_options options,
+                             std::shared_ptr<own_loop> loop)
+    : io_(std::move(io)), options_(detail::complete(std::move(options))), loop_(std::move(loop)),
+      fork_generation_(process::fork_generation()),
+      service_(&asio::use_service<executor_service>(
+          asio::query(io_, asio::execution::context))),
+      pool_(limits_for(options_)), timer_(std::in_place, io_) {}
+
+void executor_impl::enlist() { service_->add(shared_from_this()); }
+
+executor_impl::~executor_impl() {
+    if (service_ != nullptr) {
+        service_->remove(this);
+    }
+}
+
+bool executor_impl::forked() const noexcept {
+    return fork_generation_ != process::fork_generation();
+}
+
+// ---- submit
+
+job_ptr executor_impl::make_job(const task_options& options, const target& what,
+                                std::size_t argument_bytes) {
+    job_ptr job = job_core::make(shared_from_this(),
+                                 next_id_.fetch_add(1, std::memory_order_relaxed),
+                                 argument_bytes + options.name.size());
+    job_core& j = *job;
+    j.set_name(options.name);
+    j.function = what.function != nullptr ? what.function
+                                          : reinterpret_cast<const void*>(what.invoke);
+    return job;
+}
+
+job_ptr executor_impl::refuse(const task_options& options, const target& what, errc code,
+                              std::string cause) {
+    job_ptr job = make_job(options, what, 0);
+    job_core& j = *job;
+    j.store_failure(make_failure({.code = code,
+                                  .how_certain = certainty::not_started,
+                                  .task_name = std::string(options.name),
+                                  .function = j.function,
+                                  .cause = std::move(cause)}));
+    j.set_done();
+    return job;
+}
+
+job_ptr executor_impl::submit(encoder& arguments, const task_options& options,
+                              const target& what) {
+    if (forked()) {
+        return refuse(options, what, errc::forked, {});
+    }
+    // Up to this size a copy is cheaper than a new block of memory for the next submit of this thread.
+    constexpr std::size_t copied = 32 * 1024;
+    const std::size_t bytes = arguments.size();
+    job_ptr job = make_job(options, what, bytes <= copied ? bytes : 0);
+    job_core& j = *job;
+    auto& modules = process::module_table::instance();
+    const auto entry = modules.locate(reinterpret_cast<const void*>(what.invoke));
+    const auto function = what.function != nullptr ? modules.locate(what.function) : entry;
+    if (!entry || !function) {
+        return refuse(options, what, errc::unknown_function,
+                      "it lies in no executable or shared library of this process");
+    }
+    j.header.module = entry->module;
+    j.header.invoker = entry->offset;
+    if (what.function != nullptr) {
+        j.header.function_module = function->module;
+        j.header.function = function->offset;
+    }
+    if (bytes <= copied) {
+        j.set_arguments(arguments.bytes());
+    } else {
+        j.set_arguments(arguments.release());
+    }
+    j.grace = options.grace;
+    j.run_timeout = options.run_timeout;
+    if (options.run_timeout != no_limit) {
+        j.header.run_limit_ns = nanoseconds(options.run_timeout);
+    }
+    const clock::time_point now = clock::now();
+    if (options.timeout != no_limit) {
+        j.deadline = pool::after(now, options.timeout);
+        j.header.deadline_ns = nanoseconds(j.deadline.time_since_epoch());
+    }
+    j.frame_bytes = wire::head_bytes(j.header) + static_cast<std::size_t>(wire::padded(bytes));
+    if (j.frame_bytes > options_.max_message_bytes) {
+        return refuse(options, what, errc::too_large,
+                      "its message has " + std::to_string(j.frame_bytes) + " bytes, and max_message_bytes is " +
+                          std::to_string(options_.max_message_bytes));
+    }
+    pool::pool::admission admission;
+    std::string cause;
+    {
+        const std::lock_guard lock(mutex_);
+        admission = pool_.submit(j, now, actions_);
+        if (admission == pool::pool::admission::accepted) {
+            retain(j); // for the pool
+            perform();
+            after_events();
+            post_ready();
+            return job;
+        }
+        cause = start_cause_;
+    }
+    switch (admission) {
+    case pool::pool::admission::queue_full:
+        return refuse(options, what, errc::queue_full,
+                      std::to_string(options_.max_queued) + " tasks wait already");
+    case pool::pool::admission::broken:
+        return refuse(options, what, errc::executor_broken, std::move(cause));
+    default:
+        return refuse(options, what, errc::executor_shutdown, {});
+    }
+}
+
+// ---- what jobs ask for
+
+void executor_impl::withdraw(job_core& job, withdrawal how) noexcept {
+    if (job.done() || forked()) {
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    const pool::cancel_type type = how == withdrawal::terminal  ? pool::cancel_type::terminal
+                                   : how == withdrawal::partial ? pool::cancel_type::partial
+                                                                : pool::cancel_type::total;
+    pool_.cancel(job, type, clock::now(), actions_);
+    perform();
+    after_events();
+    post_ready();
+}
+
+void executor_impl::add_waiter(job_core& job, waiter& w) {
+    w.next = nullptr;
+    if (forked()) {
+        asio::post(io_, [&w, shared = share(job)]() mutable { w.complete(std::move(shared)); });
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    if (!job.done()) {
+        waiter** last = &job.waiters;
+        while (*last != nullptr) {
+            last = &(*last)->next;
+        }
+        *last = &w;
+        return;
+    }
+    ready_.add(&w, share(job));
+    post_ready();
+}
+
+void executor_impl::stop_waiting(job_core& job, const waiter* given_up) noexcept {
+    const std::lock_guard lock(mutex_);
+    for (waiter** w = &job.waiters; *w != nullptr; w = &(*w)->next) {
+        if (*w == given_up) {
+            waiter* const found = *w;
+            *w = found->next;
+            ready_.add(found, share(job));
+            post_ready();
+            return;
+        }
+    }
+}
+
+job_state executor_impl::state_of(job_core& job) noexcept {
+    if (job.done()) {
+        return job_state::done;
+    }
+    const std::lock_guard lock(mutex_);
+    if (job.state == pool::task_state::staged) {
+        worker_link* const l = link(job.worker);
+        if (l != nullptr &&
+            l->page->slots().fate(job.sequence) != memory::task_fate::never_began) {
+            return job_state::running;
+        }
+    }
+    return job.done() ? job_state::done : job_state::queued;
+}
+
+// ---- the end
+
+job_ptr executor_impl::begin_shutdown(const shutdown_options& options) {
+    const std::lock_guard lock(mutex_);
+    if (!shutdown_) {
+        shutdown_ = job_core::make(shared_from_this(), 0, sizeof(shutdown_report));
+    }
+    job_core& shutdown = *shutdown_;
+    if (shutdown.done()) {
+        return shutdown_;
+    }
+    if (stopped_ || forked()) {
+        shutdown.store_value(std::as_bytes(std::span(&report_, 1)));
+        shutdown.set_done();
+        return shutdown_;
+    }
+    const clock::time_point now = clock::now();
+    shutdown_limit_ = std::min(shutdown_limit_, pool::after(now, options.timeout));
+    pool_.shut_down(strength(options.mode), now, actions_);
+    perform();
+    after_events();
+    post_ready();
+    return shutdown_;
+}
+
+void executor_impl::stop() noexcept {
+    if (forked()) {
+        leave_alone();
+        return;
+    }
+    end_everything(false);
+    if (loop_ != nullptr) {
+        loop_->finish();
+    }
+}
+
+void executor_impl::loop_ends() noexcept {
+    if (forked()) {
+        leave_alone();
+    } else {
+        end_everything(true);
+    }
+}
+
+// In a forked child: what is ours belongs to the parent process, and destroying it would take its registrations from
+// the parent's loop.
+void executor_impl::leave_alone() noexcept {
+    static_cast<void>(new (std::nothrow) std::shared_ptr<executor_impl>(shared_from_this()));
+}
+
+void executor_impl::end_everything(bool loop_is_gone) noexcept {
+    ready_batch left; // its destructor abandons the handlers
+    {
+        const std::lock_guard lock(mutex_);
+        if (!stopped_) {
+            pool_.shut_down(pool::shutdown_mode::stop, clock::now(), actions_);
+            perform();
+            stopped_ = true;
+            for (std::uint32_t w = 0; w < links_.size(); ++w) {
+                if (const link_ptr& l = links_[w]) {
+                    if (l->child) {
+                        l->child->kill_group();
+                        service_->adopt(std::move(*l->child), io_);
+                    }
+                    l->gone = true;
+                    buried_.push_back(w);
+                }
+            }
+            forget_buried();
+            dirty_.clear();
+            to_start_.clear();
+            if (shutdown_ && !(*shutdown_).done()) {
+                (*shutdown_).store_value(std::as_bytes(std::span(&report_, 1)));
+                retain(*shutdown_);
+                finish(*shutdown_);
+            }
+            timer_.reset();
+            timer_set_ = false;
+        }
+        shutdown_ = job_ptr(); // it shares this object
+        if (loop_is_gone) {
+            service_ = nullptr;
+            left = std::move(ready_);
+        } else {
+            post_ready();
+        }
+    }
+}
+
+executor_stats executor_impl::stats() const {
+    const std::lock_guard lock(mutex_);
+    const pool::counts c = pool_.look();
+    return {.queued = c.queued,
+            .staged = c.staged,
+            .starting_workers = c.starting,
+            .idle_workers = c.idle,
+            .busy_workers = c.busy,
+            .submitted = c.submitted,
+            .completed = c.completed,
+            .started_workers = c.started_workers,
+            .crashed_workers = c.crashed_workers};
+}
+
+// ---- time
+
+void executor_impl::arm_timer() {
+    if (stopped_ || !pool_.needs_attention()) {
+        return;
+    }
+    const clock::time_point next = std::min(pool_.next_tick(), shutdown_limit_);
+    if (next == clock::time_point::max() || (timer_set_ && timer_at_ <= next)) {
+        return; // a timer that is early does no harm
+    }
+    timer_set_ = true;
+    timer_at_ = next;
+    timer_->expires_at(next);
+    timer_->async_wait([self = shared_from_this()](const asio::error_code& error) {
+        if (!error) {
+            self->on_timer();
+        }
+    });
+}
+
+void executor_impl::on_timer() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopped_) {
+            return;
+        }
+        timer_set_ = false;
+        const clock::time_point now = clock::now();
+        if (shutdown_limit_ <= now) {
+            shutdown_limit_ = clock::time_point::max();
+            pool_.shut_down(pool::shutdown_mode::kill, now, actions_);
+        }
+        pool_.tick(now, actions_);
+        perform();
+        after_events();
+    }
+    run_ready();
+}
+
+} // namespace coproc::detail

@@ -1,0 +1,154 @@
+#pragma once
+
+#include "coproc/executor.hpp"
+#include "driver/job_core.hpp"
+#include "driver/ready_batch.hpp"
+#include "driver/worker_link.hpp"
+#include "pool/pool.hpp"
+
+#include <asio/steady_timer.hpp>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coproc::detail {
+
+class executor_service;
+class own_loop;
+
+/// Does what the pool decides: the executor behind its handle. It is shared by the handle, by jobs and by the
+/// operations on its way, and outlives all of them.
+///
+/// One mutex guards everything but the constants. Under it run the pool's decisions and system calls that do not
+/// block, and no code of users: what they wait for is collected in `ready_` and called by run_ready(), which is last
+/// in each of our completion handlers.
+class executor_impl : public std::enable_shared_from_this<executor_impl> {
+public:
+    executor_impl(asio::any_io_executor io, executor_options options,
+                  std::shared_ptr<own_loop> loop);
+    ~executor_impl();
+
+    /// After construction: the loop's end will stop it.
+    void enlist();
+
+    // ---- from any thread
+
+    job_ptr submit(encoder& arguments, const task_options&, const target&);
+    job_ptr refuse(const task_options&, const target&, errc, std::string cause);
+    void withdraw(job_core&, withdrawal) noexcept;
+    void add_waiter(job_core&, waiter&);
+    void stop_waiting(job_core&, const waiter*) noexcept;
+    job_state state_of(job_core&) noexcept;
+    job_ptr begin_shutdown(const shutdown_options&);
+    executor_stats stats() const;
+    void stop() noexcept;
+
+    const asio::any_io_executor& io_executor() const noexcept { return io_; }
+    const executor_options& options() const noexcept { return options_; }
+    const std::shared_ptr<own_loop>& loop() const noexcept { return loop_; }
+    /// Whether this process is a forked child of the executor's.
+    bool forked() const noexcept;
+
+    /// The loop's execution context is being destroyed: everything that lives on it must go now, and nothing
+    /// can be called any more.
+    void loop_ends() noexcept;
+
+private:
+    using link_ptr = std::shared_ptr<worker_link>;
+    using clock = std::chrono::steady_clock;
+
+    // executor_impl.cpp
+    job_ptr make_job(const task_options&, const target&, std::size_t argument_bytes);
+    void arm_timer();
+    void on_timer();
+
+    // performing.cpp: the pool's actions
+    void perform() noexcept;
+    void perform(const pool::action&);
+    void stage(const pool::action&);
+    void recall(const pool::action&);
+    void kill(std::uint32_t worker);
+    void exited(std::uint32_t worker, errc code);
+    void complete(const pool::action&);
+    void finish(job_core&);
+    std::string cause_of(const pool::action&, const worker_link*) const;
+    void after_events();
+    void listen();
+    void rest();
+
+    // starting.cpp
+    void spawn_later();
+    void spawn_next();
+    void install(std::uint32_t worker, launched_worker made);
+    void start_failed(std::uint32_t worker, std::string cause);
+
+    // talking.cpp: one worker's socket, ring and pidfd
+    void flush(bool now);
+    void flush_later();
+    void write(std::uint32_t worker);
+    void read(std::uint32_t worker);
+    void watch(std::uint32_t worker);
+    void on_read(const link_ptr&, std::uint32_t worker, const asio::error_code&, std::size_t bytes);
+    void on_death(const link_ptr&, std::uint32_t worker, const asio::error_code&);
+    void take_frames(worker_link&, std::uint32_t worker);
+    void take_ring(worker_link&, std::uint32_t worker);
+    void take_report(worker_link&, std::uint32_t worker, const wire::frame&, auto& source);
+    void store(job_core&, worker_link&, const wire::reply_header&, const wire::frame&,
+               auto& source);
+    void take_hello(worker_link&, std::uint32_t worker, const wire::hello&);
+    void misbehaved(worker_link&, std::uint32_t worker, std::string how);
+    void poke_later(const link_ptr&, std::uint32_t worker);
+    void on_poke(const link_ptr&, std::uint32_t worker);
+    void take_all(worker_link&, std::uint32_t worker);
+    void look_for_crash(worker_link&, std::uint32_t worker);
+    void end_of_stream(worker_link&, std::uint32_t worker);
+    void finish_death(worker_link&, std::uint32_t worker);
+    void bury(worker_link&, std::uint32_t worker);
+    void forget_buried();
+    worker_link* link(std::uint32_t worker) noexcept {
+        return worker < links_.size() ? links_[worker].get() : nullptr;
+    }
+
+    // completions.cpp
+    void post_ready();
+    void run_ready();
+    void run(ready_batch);
+    void end_turn(ready_batch& left);
+    void end_everything(bool loop_is_gone) noexcept;
+    void leave_alone() noexcept;
+
+    asio::any_io_executor io_;
+    const executor_options options_;
+    const std::shared_ptr<own_loop> loop_;
+    const std::uint32_t fork_generation_;
+    executor_service* service_;
+    std::atomic<std::uint64_t> next_id_{1};
+
+    mutable std::mutex mutex_;
+    pool::pool pool_;
+    pool::actions actions_;        // being performed
+    std::vector<link_ptr> links_;  // by the pool's number of the worker
+    std::vector<std::uint32_t> buried_; // links that are of no use once the actions are performed
+    std::vector<std::uint32_t> dirty_; // links with frames to be written
+    std::deque<std::uint32_t> to_start_;
+    ready_batch ready_;
+    ready_batch spare_; // empty; keeps memory
+    std::string start_cause_; // why the last start failed
+    job_ptr shutdown_;
+    clock::time_point shutdown_limit_ = clock::time_point::max();
+    shutdown_report report_;
+    std::optional<asio::steady_timer> timer_; // gone with the loop
+    clock::time_point timer_at_ = clock::time_point::max();
+    bool timer_set_ = false;
+    bool spawn_posted_ = false;
+    bool flush_posted_ = false;
+    bool ready_posted_ = false;
+    bool stopped_ = false;
+};
+
+} // namespace coproc::detail

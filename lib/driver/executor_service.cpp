@@ -1,0 +1,81 @@
+#include "driver/executor_service.hpp"
+
+#include "driver/executor_impl.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include <poll.h>
+
+namespace coproc::detail {
+
+void executor_service::add(const std::shared_ptr<executor_impl>& impl) {
+    const std::lock_guard lock(mutex_);
+    executors_.emplace_back(impl.get(), impl);
+}
+
+void executor_service::remove(const executor_impl* impl) noexcept {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(executors_, [impl](const auto& entry) { return entry.first == impl; });
+}
+
+void executor_service::adopt(process::child dead, const asio::any_io_executor& io) noexcept {
+    if (dead.reap()) {
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    try {
+        orphans_.push_front({std::move(dead), std::nullopt});
+        orphans_.front().death.emplace(io, orphans_.front().child.pidfd());
+        reap_later(orphans_.begin());
+    } catch (...) {
+        // No memory to wait on the loop: it is reaped when the context is destroyed, if it is in the list.
+    }
+}
+
+void executor_service::reap_later(orphans::iterator it) {
+    it->death->async_wait(asio::posix::stream_descriptor::wait_read,
+                          [this, it](const asio::error_code& error) {
+                              if (error) {
+                                  return; // the context is being destroyed
+                              }
+                              const std::lock_guard lock(mutex_);
+                              if (it->child.reap()) {
+                                  static_cast<void>(it->death->release());
+                                  orphans_.erase(it);
+                              } else {
+                                  reap_later(it);
+                              }
+                          });
+}
+
+void executor_service::shutdown() {
+    std::vector<std::pair<const executor_impl*, std::weak_ptr<executor_impl>>> executors;
+    {
+        const std::lock_guard lock(mutex_);
+        executors.swap(executors_);
+    }
+    for (const auto& [address, weak] : executors) {
+        if (const auto impl = weak.lock()) {
+            impl->loop_ends();
+        }
+    }
+    if (fork_generation_ != process::fork_generation()) {
+        // A forked child: they are the parent's, and so are their registrations with its loop.
+        static_cast<void>(new (std::nothrow) orphans(std::move(orphans_)));
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    for (orphan& o : orphans_) {
+        if (o.death) {
+            static_cast<void>(o.death->release());
+        }
+        // They have got SIGKILL: this ends soon.
+        pollfd wait{.fd = o.child.pidfd(), .events = POLLIN, .revents = 0};
+        while (!o.child.reap() && (::poll(&wait, 1, -1) >= 0 || errno == EINTR)) {
+        }
+    }
+    orphans_.clear();
+}
+
+} // namespace coproc::detail

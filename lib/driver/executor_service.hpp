@@ -1,0 +1,50 @@
+#pragma once
+
+#include "process/child.hpp"
+#include "process/fork_guard.hpp"
+
+#include <asio/any_io_executor.hpp>
+#include <asio/execution_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace coproc::detail {
+
+class executor_impl;
+
+/// What executors leave on a loop's execution context: those that live on it, to be stopped when it is destroyed, and
+/// killed workers that are still to be reaped.
+class executor_service final : public asio::execution_context::service {
+public:
+    inline static asio::execution_context::id id;
+
+    explicit executor_service(asio::execution_context& context)
+        : service(context), fork_generation_(process::fork_generation()) {}
+
+    void add(const std::shared_ptr<executor_impl>&);
+    void remove(const executor_impl*) noexcept;
+
+    /// Reaps a process that was killed, when it is dead: on the loop, or when the context is destroyed.
+    void adopt(process::child dead, const asio::any_io_executor& io) noexcept;
+
+private:
+    struct orphan {
+        process::child child;
+        std::optional<asio::posix::stream_descriptor> death;
+    };
+    using orphans = std::list<orphan>;
+
+    void shutdown() override;
+    void reap_later(orphans::iterator);
+
+    const std::uint32_t fork_generation_;
+    std::mutex mutex_;
+    std::vector<std::pair<const executor_impl*, std::weak_ptr<executor_impl>>> executors_;
+    orphans orphans_;
+};
+
+} // namespace coproc::detail

@@ -1,0 +1,95 @@
+#pragma once
+
+#include "coproc/detail/call.hpp"
+#include "coproc/detail/job_core.hpp"
+#include "failure_record.hpp"
+#include "pool/task.hpp"
+#include "wire/messages.hpp"
+#include "wire/payload_buffer.hpp"
+
+#include <atomic>
+#include <memory>
+#include <string_view>
+
+// A task on its way, in one block of memory: what the pool knows of it, what is sent to the worker, how it ended and
+// who waits for that.
+namespace coproc::detail {
+
+class executor_impl;
+
+class alignas(encoder::max_alignment) job_core final : public pool::task {
+public:
+    /// A job with room for `bytes` bytes behind it. One reference is counted.
+    static job_ptr make(std::shared_ptr<executor_impl> owner, std::uint64_t id, std::size_t bytes);
+
+    // ---- constant after the submit
+
+    /// Null once the executor is of no use any more.
+    const std::shared_ptr<executor_impl>& owner() const noexcept { return owner_; }
+    std::uint64_t id() const noexcept { return header.id; }
+    /// The task as it is sent; its name is behind this object.
+    wire::task_header header;
+    /// What the failure is called after, if the task has no name.
+    const void* function = nullptr;
+
+    /// Copies name and arguments behind the object; large arguments are taken over instead.
+    void set_name(std::string_view name) noexcept;
+    void set_arguments(std::span<const std::byte> copied) noexcept;
+    void set_arguments(payload taken);
+    std::span<const std::byte> arguments() const noexcept;
+    /// Keeps large arguments alive while they are written; null: they are small, copy them.
+    const std::shared_ptr<const payload>& shared_arguments() const noexcept {
+        return large_arguments_;
+    }
+
+    // ---- the end; written once, under the executor's mutex, before `done` is set
+
+    /// The worker's reply. The arguments are gone then.
+    void store_value(std::span<const std::byte> copied);
+    void store_value(wire::payload_buffer taken) noexcept;
+    void store_failure(failure why) noexcept { failure_ = std::move(why); }
+    /// Makes the end visible to every thread and wakes those in `wait`.
+    void set_done() noexcept;
+
+    bool done() const noexcept { return done_.load(std::memory_order_acquire); }
+    void wait() const noexcept { done_.wait(false, std::memory_order_acquire); }
+    bool has_value() const noexcept { return has_value_; }
+    std::span<const std::byte> value() const noexcept;
+    const failure& why() const noexcept { return failure_; }
+
+    // ---- who waits; guarded by the executor's mutex
+
+    waiter* waiters = nullptr;
+
+    friend void retain(job_core&) noexcept;
+    friend void release(job_core&) noexcept;
+
+private:
+    job_core(std::shared_ptr<executor_impl> owner, std::uint64_t id, std::size_t bytes) noexcept
+        : owner_(std::move(owner)), block_bytes_(bytes), tail_bytes_(bytes) {
+        header.id = id;
+    }
+    ~job_core() = default;
+    std::byte* tail() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+    const std::byte* tail() const noexcept { return reinterpret_cast<const std::byte*>(this + 1); }
+
+    std::shared_ptr<executor_impl> owner_;
+    std::atomic<std::uint32_t> references_{1};
+    std::atomic<bool> done_{false};
+    bool has_value_ = false;
+    const std::size_t block_bytes_; // behind the object
+    // Of these: the arguments, at 0, then the name; later the value, if it fits before the name.
+    std::size_t tail_bytes_;
+    std::size_t size_ = 0; // of the arguments, then of the value
+    std::shared_ptr<const payload> large_arguments_;
+    wire::payload_buffer large_value_;
+    failure failure_;
+};
+
+/// Another reference.
+inline job_ptr share(job_core& job) noexcept {
+    retain(job);
+    return job_ptr(&job);
+}
+
+} // namespace coproc::detail

@@ -1,0 +1,119 @@
+#include "driver/launch.hpp"
+
+#include "process/executable.hpp"
+#include "process/modules.hpp"
+#include "process/spawn.hpp"
+#include "worker/entry.hpp"
+#include "worker/identity.hpp"
+#include "worker/serve.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <random>
+#include <system_error>
+#include <thread>
+
+#include <sys/socket.h>
+
+namespace coproc::detail {
+namespace {
+
+std::string failed(const char* step, int error) {
+    return std::string(step) + ": " + std::generic_category().message(error);
+}
+
+std::uint64_t random_number() {
+    std::random_device source;
+    return std::uint64_t{source()} << 32 | source();
+}
+
+/// Socket and page; the second descriptor is the worker's end.
+std::variant<launched_worker, std::string> prepare(const executor_options& options,
+                                                   process::unique_fd& workers_end) {
+    launched_worker made;
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        return failed("socketpair", errno);
+    }
+    made.socket.reset(ends[0]);
+    workers_end.reset(ends[1]);
+    auto page = memory::shared_page::create();
+    if (const auto* error = std::get_if<memory::page_error>(&page)) {
+        return failed(error->step, error->error);
+    }
+    made.page = std::make_shared<memory::shared_page>(
+        std::move(std::get<memory::shared_page>(page)));
+    made.page->layout().settings = {.max_message_bytes = options.max_message_bytes,
+                                    .core_dumps = options.core_dumps};
+    made.nonce = random_number();
+    return made;
+}
+
+std::variant<launched_worker, std::string> launch_process(const executor_options& options,
+                                                          std::uint32_t slot) {
+    if (!worker::would_serve(options.start)) {
+        return options.start == start_method::exec_main
+                   ? "main of this program must call coproc::init(argc, argv)"
+                   : "main of this program must begin with coproc::init(argc, argv), or the program must be "
+                     "linked with coproc_main; a worker would run main again";
+    }
+    process::unique_fd workers_end;
+    auto made = prepare(options, workers_end);
+    auto* const worker = std::get_if<launched_worker>(&made);
+    if (worker == nullptr) {
+        return made;
+    }
+    constexpr int first = process::first_given_descriptor;
+    const worker::identity identity{.socket = first,
+                                    .page = first + 1,
+                                    .parent = ::getpid(),
+                                    .slot = slot,
+                                    .nonce = worker->nonce,
+                                    .mode = options.start == start_method::exec_main
+                                                ? worker::entry::exec_main
+                                                : worker::entry::exec};
+    process::spawn_request request;
+    request.executable = process::worker_executable(options.executable.native());
+    request.arguments = {worker::program_name()};
+    request.variables = {std::string(worker::identity_variable) + "=" +
+                         worker::format_identity(identity)};
+    request.descriptors = {workers_end.get(), worker->page->descriptor()};
+    auto spawned = process::spawn(request);
+    if (!spawned) {
+        return spawned.error().message();
+    }
+    worker->child.emplace(std::move(spawned).value());
+    worker->page->close_descriptor();
+    return made;
+}
+
+std::variant<launched_worker, std::string> launch_thread(const executor_options& options,
+                                                         std::uint32_t slot) {
+    process::unique_fd workers_end;
+    auto made = prepare(options, workers_end);
+    auto* const worker = std::get_if<launched_worker>(&made);
+    if (worker == nullptr) {
+        return made;
+    }
+    worker->page->close_descriptor();
+    worker::service service{.socket = std::move(workers_end),
+                            .page = worker->page,
+                            .nonce = worker->nonce,
+                            .slot = slot};
+    try {
+        std::thread([service = std::move(service)]() mutable { worker::serve(service); }).detach();
+    } catch (const std::system_error& error) {
+        return failed("a thread for start_method::in_process", error.code().value());
+    }
+    return made;
+}
+
+} // namespace
+
+std::variant<launched_worker, std::string> launch(const executor_options& options,
+                                                  std::uint32_t slot) {
+    return options.start == start_method::in_process ? launch_thread(options, slot)
+                                                     : launch_process(options, slot);
+}
+
+} // namespace coproc::detail

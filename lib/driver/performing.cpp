@@ -1,0 +1,229 @@
+#include "driver/executor_impl.hpp"
+#include "driver/own_loop.hpp"
+
+#include <algorithm>
+#include <new>
+
+// The pool's actions, performed one by one under the mutex; what they find out is the pool's next event.
+namespace coproc::detail {
+
+void executor_impl::perform() noexcept {
+    for (std::size_t i = 0; i < actions_.size(); ++i) {
+        perform(pool::action(actions_[i])); // a copy: performing may append
+    }
+    actions_.clear();
+    forget_buried();
+}
+
+void executor_impl::forget_buried() {
+    for (const std::uint32_t worker : buried_) {
+        const link_ptr gone = std::exchange(links_[worker], nullptr);
+        asio::error_code ignored;
+        gone->socket.close(ignored);
+        if (gone->death.is_open()) {
+            static_cast<void>(gone->death.release());
+        }
+    }
+    buried_.clear();
+}
+
+void executor_impl::perform(const pool::action& a) {
+    switch (a.kind) {
+    case pool::action_kind::start_worker:
+        to_start_.push_back(a.worker);
+        spawn_later();
+        return;
+    case pool::action_kind::stage:
+        stage(a);
+        return;
+    case pool::action_kind::recall:
+        recall(a);
+        return;
+    case pool::action_kind::request_stop:
+        if (worker_link* const l = link(a.worker)) {
+            l->page->request_stop(a.sequence);
+        }
+        return;
+    case pool::action_kind::request_exit:
+        if (worker_link* const l = link(a.worker)) {
+            l->writer.append(wire::request_exit{});
+            write(a.worker);
+        }
+        return;
+    case pool::action_kind::kill:
+        kill(a.worker);
+        return;
+    case pool::action_kind::complete:
+        complete(a);
+        return;
+    case pool::action_kind::shutdown_complete:
+        if (shutdown_) {
+            job_core& done = *shutdown_;
+            shutdown_limit_ = clock::time_point::max();
+            done.store_value(std::as_bytes(std::span(&report_, 1)));
+            retain(done);
+            finish(done);
+        }
+        return;
+    }
+}
+
+void executor_impl::stage(const pool::action& a) {
+    worker_link& l = *link(a.worker);
+    try {
+        l.stage(static_cast<job_core&>(*a.subject), a.sequence);
+    } catch (const std::bad_alloc&) {
+        misbehaved(l, a.worker, "there was no memory for what it should be sent");
+        return;
+    }
+    if (!l.dirty) {
+        l.dirty = true;
+        dirty_.push_back(a.worker);
+    }
+}
+
+void executor_impl::recall(const pool::action& a) {
+    pool::slot_state found = pool::slot_state::begun;
+    if (worker_link* const l = link(a.worker)) {
+        memory::claims slots = l->page->slots();
+        if (slots.recall(a.sequence)) {
+            found = pool::slot_state::recalled;
+        } else if (slots.fate(a.sequence) == memory::task_fate::ran) {
+            found = pool::slot_state::finished;
+        }
+    }
+    pool_.recalled(a.worker, a.sequence, found, clock::now(), actions_);
+}
+
+void executor_impl::kill(std::uint32_t worker) {
+    report_.killed_workers += pool_.shutting_down() != pool::shutdown_mode::none;
+    if (worker_link* const l = link(worker)) {
+        l->kill();
+        if (!l->child) {
+            bury(*l, worker); // a thread: nobody will tell us of its end
+        }
+        return;
+    }
+    const auto waiting = std::find(to_start_.begin(), to_start_.end(), worker);
+    if (waiting != to_start_.end()) {
+        to_start_.erase(waiting);
+        pool_.exited(
+            worker, errc::spawn_failed, [](std::uint64_t) { return pool::slot_state::offered; },
+            clock::now(), actions_);
+    }
+    // Else it is being started at this moment, and install() will see that it is not wanted any more.
+}
+
+void executor_impl::complete(const pool::action& a) {
+    job_core& job = static_cast<job_core&>(*a.subject);
+    if (a.code != pool::by_reply) {
+        worker_link* const l =
+            a.code == errc::worker_terminated && a.how_certain != certainty::not_started
+                ? link(a.worker)
+                : nullptr;
+        job.store_failure(make_failure({.code = a.code,
+                                        .how_certain = a.how_certain,
+                                        .task_name = std::string(job.header.name),
+                                        .function = job.function,
+                                        .cause = cause_of(a, l),
+                                        .fate = l != nullptr ? l->fate() : nullptr}));
+        report_.cancelled += a.code == errc::executor_shutdown;
+    }
+    finish(job);
+}
+
+std::string executor_impl::cause_of(const pool::action& a, const worker_link* l) const {
+    if (l != nullptr) {
+        return l->end_cause;
+    }
+    return a.code == errc::spawn_failed || a.code == errc::handshake_failed ? start_cause_
+                                                                            : std::string();
+}
+
+// The job's end is stored. Takes over the reference that was counted for the pool.
+void executor_impl::finish(job_core& job) {
+    job.set_done();
+    job_ptr counted(&job);
+    waiter* w = std::exchange(job.waiters, nullptr);
+    if (w == nullptr) {
+        ready_.add(nullptr, std::move(counted));
+        return;
+    }
+    while (w != nullptr) {
+        waiter* const next = w->next;
+        ready_.add(w, counted);
+        w = next;
+    }
+}
+
+// The last thing under the mutex, whatever happened before.
+void executor_impl::after_events() {
+    flush(false);
+    listen();
+    arm_timer();
+}
+
+// Listens to the workers that have something to tell. What is not needed any more is given up in rest() only, when
+// handlers have run, because they often need it again.
+void executor_impl::listen() {
+    if (stopped_) {
+        return;
+    }
+    const bool attention = pool_.needs_attention();
+    if (!attention && !options_.watch_idle) {
+        return;
+    }
+    for (std::uint32_t w = 0; w < links_.size(); ++w) {
+        const link_ptr& l = links_[w];
+        if (l == nullptr) {
+            continue;
+        }
+        const pool::worker_state state = pool_.worker_at(w).state;
+        if (state == pool::worker_state::idle && !options_.watch_idle) {
+            continue;
+        }
+        if (!l->reading && !l->ended && !l->distrusted) {
+            read(w);
+        }
+        if (l->child && !l->watching) {
+            watch(w);
+        }
+        if (state == pool::worker_state::busy && !l->bell_armed) {
+            l->bell_armed = l->ring.arm();
+            if (!l->bell_armed) {
+                poke_later(l, w);
+            }
+        }
+    }
+}
+
+// Gives up what nothing waits for, so that the loop may end.
+void executor_impl::rest() {
+    if (stopped_ || options_.watch_idle) {
+        return;
+    }
+    const bool attention = pool_.needs_attention();
+    for (std::uint32_t w = 0; w < links_.size(); ++w) {
+        worker_link* const l = link(w);
+        if (l == nullptr || (!l->reading && !l->watching)) {
+            continue;
+        }
+        const pool::worker_state state = pool_.worker_at(w).state;
+        if (state == pool::worker_state::idle ||
+            (state == pool::worker_state::starting && !attention)) {
+            // Both stay marked until their handlers have come: a read may have bytes already.
+            if (l->reading) {
+                l->socket.cancel();
+            }
+            if (l->watching) {
+                l->death.cancel();
+            }
+        }
+    }
+    if (!attention && timer_set_) {
+        timer_->cancel();
+        timer_set_ = false;
+    }
+}
+
+} // namespace coproc::detail

@@ -1,0 +1,92 @@
+#include "driver/executor_impl.hpp"
+#include "driver/executor_service.hpp"
+#include "driver/launch.hpp"
+
+#include <asio/post.hpp>
+
+#include <exception>
+
+// Workers are started one per turn of the loop, without the mutex: the kernel takes its time to execute a file.
+namespace coproc::detail {
+
+void executor_impl::spawn_later() {
+    if (!spawn_posted_) {
+        spawn_posted_ = true;
+        asio::post(io_, [self = shared_from_this()] { self->spawn_next(); });
+    }
+}
+
+void executor_impl::spawn_next() {
+    std::uint32_t worker = 0;
+    std::uint32_t slot = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        spawn_posted_ = false;
+        if (to_start_.empty()) {
+            return;
+        }
+        worker = to_start_.front();
+        to_start_.pop_front();
+        slot = pool_.worker_at(worker).slot;
+    }
+    std::variant<launched_worker, std::string> made;
+    try {
+        made = launch(options_, slot);
+    } catch (const std::exception& error) {
+        made = std::string(error.what());
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        if (auto* const launched = std::get_if<launched_worker>(&made)) {
+            install(worker, std::move(*launched));
+        } else {
+            start_failed(worker, std::get<std::string>(std::move(made)));
+        }
+        if (!to_start_.empty()) {
+            spawn_later();
+        }
+        perform();
+        after_events();
+    }
+    run_ready();
+}
+
+void executor_impl::install(std::uint32_t worker, launched_worker made) {
+    if (stopped_) {
+        if (made.child) {
+            made.child->kill_group();
+            service_->adopt(std::move(*made.child), io_);
+        }
+        return;
+    }
+    try {
+        if (links_.size() <= worker) {
+            links_.resize(worker + 1);
+        }
+        links_[worker] = std::make_shared<worker_link>(io_, made, pool_.worker_at(worker).slot,
+                                                       options_.max_message_bytes);
+    } catch (const std::exception& error) {
+        if (made.child) {
+            made.child->kill_group();
+            service_->adopt(std::move(*made.child), io_);
+        }
+        start_failed(worker, error.what());
+        return;
+    }
+    if (pool_.worker_at(worker).killed) {
+        links_[worker]->kill();
+        if (!links_[worker]->child) {
+            bury(*links_[worker], worker);
+        }
+    }
+}
+
+void executor_impl::start_failed(std::uint32_t worker, std::string cause) {
+    if (stopped_) {
+        return;
+    }
+    start_cause_ = std::move(cause);
+    pool_.start_failed(worker, errc::spawn_failed, clock::now(), actions_);
+}
+
+} // namespace coproc::detail

@@ -1,0 +1,346 @@
+#include "driver/executor_impl.hpp"
+#include "exception/exception_codec.hpp"
+#include "process/modules.hpp"
+
+#include <asio/buffer.hpp>
+#include <asio/error.hpp>
+#include <asio/post.hpp>
+
+#include <algorithm>
+#include <csignal>
+
+#include <sys/socket.h>
+
+// One worker's socket, ring and pidfd: frames out, frames in, and its death.
+namespace coproc::detail {
+namespace {
+
+/// Larger values are taken over with their buffer instead of being copied.
+constexpr std::size_t large_value = 32 * 1024;
+
+errc code_of(wire::reply_outcome outcome) {
+    switch (outcome) {
+    case wire::reply_outcome::value:
+        break;
+    case wire::reply_outcome::unknown_function:
+        return errc::unknown_function;
+    case wire::reply_outcome::decode_failed:
+        return errc::decode_failed;
+    case wire::reply_outcome::threw:
+        return errc::task_threw;
+    case wire::reply_outcome::encode_failed:
+        return errc::encode_failed;
+    case wire::reply_outcome::too_large:
+        return errc::too_large;
+    }
+    return errc::no_result;
+}
+
+certainty certainty_of(wire::reply_outcome outcome) {
+    return outcome == wire::reply_outcome::unknown_function ||
+                   outcome == wire::reply_outcome::decode_failed
+               ? certainty::not_started
+               : certainty::ran;
+}
+
+} // namespace
+
+// ---- out
+
+void executor_impl::write(std::uint32_t worker) {
+    const link_ptr& l = links_[worker];
+    if (l->awaits_room || l->write()) {
+        return;
+    }
+    l->awaits_room = true;
+    l->socket.async_wait(asio::local::stream_protocol::socket::wait_write,
+                         [self = shared_from_this(), l, worker](const asio::error_code& error) {
+                             const std::lock_guard lock(self->mutex_);
+                             l->awaits_room = false;
+                             if (!error && !l->gone) {
+                                 self->write(worker);
+                             }
+                         });
+}
+
+// ---- in
+
+void executor_impl::read(std::uint32_t worker) {
+    const link_ptr& l = links_[worker];
+    const std::span<std::byte> into = l->reader.prepare();
+    l->reading = true;
+    l->socket.async_read_some(asio::buffer(into.data(), into.size()),
+                              [self = shared_from_this(), l, worker](
+                                  const asio::error_code& error, std::size_t bytes) {
+                                  self->on_read(l, worker, error, bytes);
+                              });
+}
+
+void executor_impl::on_read(const link_ptr& l, std::uint32_t worker, const asio::error_code& error,
+                            std::size_t bytes) {
+    {
+        const std::lock_guard lock(mutex_);
+        l->reading = false;
+        if (l->gone) {
+            return;
+        }
+        l->reader.commit(bytes);
+        if (l->reaped) {
+            finish_death(*l, worker);
+        } else if (!error) {
+            take_all(*l, worker);
+        } else if (error != asio::error::operation_aborted) {
+            end_of_stream(*l, worker);
+        } // else it was cancelled in rest(), and may be wanted again
+        perform();
+        after_events();
+    }
+    run_ready();
+}
+
+void executor_impl::poke_later(const link_ptr& l, std::uint32_t worker) {
+    l->bell_armed = true; // until then, nobody else need look
+    asio::post(io_, [self = shared_from_this(), l, worker] { self->on_poke(l, worker); });
+}
+
+void executor_impl::on_poke(const link_ptr& l, std::uint32_t worker) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (l->gone) {
+            return;
+        }
+        l->bell_armed = false;
+        take_all(*l, worker);
+        perform();
+        after_events();
+    }
+    run_ready();
+}
+
+void executor_impl::take_all(worker_link& l, std::uint32_t worker) {
+    take_frames(l, worker);
+    take_ring(l, worker);
+    look_for_crash(l, worker);
+    pool_.drained(worker, std::exchange(l.replies, 0), clock::now(), actions_);
+}
+
+void executor_impl::take_frames(worker_link& l, std::uint32_t worker) {
+    while (!l.distrusted) {
+        const wire::frame_event event = l.reader.next();
+        switch (event.kind) {
+        case wire::frame_kind::need_more:
+            return;
+        case wire::frame_kind::doorbell:
+            l.bell_armed = false;
+            break;
+        case wire::frame_kind::complete:
+            take_ring(l, worker); // what is in it was answered before
+            take_report(l, worker, event.frame, l.reader);
+            break;
+        case wire::frame_kind::malformed:
+            misbehaved(l, worker, std::string("it sent no frame: ") + wire::describe(event.error));
+            return;
+        }
+    }
+}
+
+void executor_impl::take_ring(worker_link& l, std::uint32_t worker) {
+    while (!l.distrusted) {
+        const wire::frame_event event = l.ring.next();
+        if (event.kind == wire::frame_kind::need_more) {
+            return;
+        }
+        if (event.kind != wire::frame_kind::complete) {
+            misbehaved(l, worker,
+                       std::string("it left no frame in its ring: ") + wire::describe(event.error));
+            return;
+        }
+        take_report(l, worker, event.frame, l.ring);
+    }
+}
+
+void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire::frame& frame,
+                                auto& source) {
+    const wire::report report = wire::parse_report(frame.envelope);
+    if (const auto* reply = std::get_if<wire::reply_header>(&report)) {
+        pool::task* const owner = pool_.owner(worker, reply->sequence);
+        if (owner != nullptr) {
+            store(static_cast<job_core&>(*owner), l, *reply, frame, source);
+        }
+        if (pool_.replied(worker, reply->sequence, actions_)) {
+            ++l.replies;
+        } else {
+            misbehaved(l, worker, "it answered a task that it did not have");
+        }
+    } else if (const auto* hello = std::get_if<wire::hello>(&report)) {
+        take_hello(l, worker, *hello);
+    } else if (const auto* log = std::get_if<wire::log_text>(&report)) {
+        l.last_words = log->text;
+    } else {
+        misbehaved(l, worker, std::string("it sent no message: ") +
+                                  wire::describe(std::get<wire::message_error>(report)));
+    }
+}
+
+void executor_impl::store(job_core& job, worker_link& l, const wire::reply_header& reply,
+                          const wire::frame& frame, auto& source) {
+    if (reply.outcome == wire::reply_outcome::value) {
+        if (frame.payload.size() >= large_value) {
+            job.store_value(source.take_payload());
+        } else {
+            job.store_value(frame.payload);
+        }
+        return;
+    }
+    failure_record record{.code = code_of(reply.outcome),
+                          .how_certain = certainty_of(reply.outcome),
+                          .task_name = std::string(job.header.name),
+                          .function = job.function,
+                          .cause = std::string(reply.text)};
+    if (reply.outcome == wire::reply_outcome::threw) {
+        record.exception =
+            exceptions::decode_exception(frame.payload, l.child ? l.child->pid() : ::getpid());
+    }
+    job.store_failure(make_failure(std::move(record)));
+}
+
+void executor_impl::take_hello(worker_link& l, std::uint32_t worker, const wire::hello& hello) {
+    if (hello.nonce != l.nonce) {
+        misbehaved(l, worker, "it is not the process that was started");
+    } else if (hello.version != wire::protocol_version) {
+        misbehaved(l, worker, "it speaks version " + std::to_string(hello.version) +
+                                  " of the protocol, not " +
+                                  std::to_string(wire::protocol_version));
+    } else if (!std::ranges::equal(hello.build_id,
+                                   process::module_table::instance().describe(0).id)) {
+        misbehaved(l, worker, "its executable is another build of the program");
+    } else {
+        pool_.ready(worker, clock::now(), actions_);
+    }
+}
+
+// ---- ends
+
+void executor_impl::misbehaved(worker_link& l, std::uint32_t worker, std::string how) {
+    if (l.distrusted) {
+        return;
+    }
+    l.distrusted = true;
+    l.end_cause = std::move(how);
+    l.fate()->signal = SIGKILL; // which it gets now
+    pool_.crashed(worker, false, clock::now(), actions_);
+}
+
+void executor_impl::look_for_crash(worker_link& l, std::uint32_t worker) {
+    if (l.newly_crashed()) {
+        pool_.crashed(worker, true, clock::now(), actions_);
+    }
+}
+
+// The process ends, or has closed its socket, which is the end of it.
+void executor_impl::end_of_stream(worker_link& l, std::uint32_t worker) {
+    l.ended = true;
+    take_all(l, worker);
+    if (l.child) {
+        l.kill(); // the pidfd tells the rest
+    } else {
+        bury(l, worker);
+    }
+}
+
+void executor_impl::watch(std::uint32_t worker) {
+    const link_ptr& l = links_[worker];
+    l->watching = true;
+    l->death.async_wait(asio::posix::stream_descriptor::wait_read,
+                        [self = shared_from_this(), l, worker](const asio::error_code& error) {
+                            self->on_death(l, worker, error);
+                        });
+}
+
+void executor_impl::on_death(const link_ptr& l, std::uint32_t worker,
+                             const asio::error_code& error) {
+    {
+        const std::lock_guard lock(mutex_);
+        l->watching = false;
+        if (l->gone) {
+            return;
+        }
+        if (!error) {
+            l->child->kill_group();
+            l->reaped = l->child->reap().has_value();
+        }
+        if (l->reaped && l->reading) {
+            // That read may hold bytes that arrived before the death: they come first.
+            l->socket.cancel();
+        } else if (l->reaped) {
+            finish_death(*l, worker);
+        }
+        perform();
+        after_events();
+    }
+    run_ready();
+}
+
+// What the worker wrote before it died still counts.
+void executor_impl::finish_death(worker_link& l, std::uint32_t worker) {
+    take_all(l, worker);
+    while (!l.distrusted) {
+        const std::span<std::byte> into = l.reader.prepare();
+        const ssize_t got =
+            ::recv(l.socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+        if (got <= 0) {
+            break;
+        }
+        l.reader.commit(static_cast<std::size_t>(got));
+        take_frames(l, worker);
+    }
+    take_all(l, worker);
+    l.learn_exit(*l.child->reap());
+    bury(l, worker);
+}
+
+// The worker is reaped, or it was a thread that we let go of. What it wrote has been taken.
+void executor_impl::bury(worker_link& l, std::uint32_t worker) {
+    if (pool_.worker_at(worker).state == pool::worker_state::starting) {
+        const std::string who = "worker " + std::to_string(l.child ? l.child->pid() : 0);
+        if (!l.end_cause.empty()) {
+            start_cause_ = who + " was refused: " + l.end_cause;
+        } else if (pool_.worker_at(worker).killed) {
+            start_cause_ = who + " did not say hello in time";
+        } else {
+            const std::optional<process::exit_status> status =
+                l.child ? l.child->reap() : std::nullopt;
+            start_cause_ =
+                who + " " + (status ? process::describe(*status) : "ended") + " before it was ready";
+        }
+        if (!l.last_words.empty()) {
+            start_cause_ += ": " + l.last_words;
+        }
+    }
+    exited(worker, pool_.worker_at(worker).state == pool::worker_state::starting
+                       ? errc::handshake_failed
+                       : errc::worker_terminated);
+}
+
+// Tells the pool, and performs what follows while the link is still there for the causes.
+void executor_impl::exited(std::uint32_t worker, errc code) {
+    const link_ptr l = links_[worker];
+    pool_.exited(
+        worker, code,
+        [&l](std::uint64_t sequence) {
+            switch (l->page->slots().fate(sequence)) {
+            case memory::task_fate::never_began:
+                return pool::slot_state::offered;
+            case memory::task_fate::ran:
+                return pool::slot_state::finished;
+            case memory::task_fate::may_have_run:
+                break;
+            }
+            return pool::slot_state::begun;
+        },
+        clock::now(), actions_);
+    l->gone = true;
+    buried_.push_back(worker);
+}
+
+} // namespace coproc::detail

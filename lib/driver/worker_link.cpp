@@ -1,0 +1,134 @@
+#include "driver/worker_link.hpp"
+
+#include "driver/job_core.hpp"
+#include "process/modules.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+namespace coproc::detail {
+
+worker_link::worker_link(const asio::any_io_executor& io, launched_worker& made,
+                         std::uint32_t slot_number, std::uint64_t max_message_bytes)
+    : socket(io), death(io), page(made.page), ring(page->layout().ring, page->ring_memory()),
+      reader(max_message_bytes), nonce(made.nonce), slot(slot_number) {
+    if (made.child) {
+        death.assign(made.child->pidfd());
+    }
+    try {
+        socket.assign(asio::local::stream_protocol(), made.socket.get());
+    } catch (...) {
+        if (death.is_open()) {
+            static_cast<void>(death.release());
+        }
+        throw;
+    }
+    static_cast<void>(made.socket.release());
+    socket.native_non_blocking(true);
+    child = std::move(made.child);
+}
+
+worker_link::~worker_link() {
+    if (death.is_open()) {
+        static_cast<void>(death.release());
+    }
+}
+
+void worker_link::stage(job_core& job, std::uint64_t sequence) {
+    introduce(job.header.module);
+    if (job.header.function != 0) {
+        introduce(job.header.function_module);
+    }
+    page->slots().offer(sequence);
+    if (job.shared_arguments() != nullptr) {
+        writer.append(job.header, job.arguments(), job.shared_arguments());
+    } else {
+        writer.append(job.header, job.arguments());
+    }
+    ++unwritten;
+}
+
+void worker_link::introduce(std::uint32_t module) {
+    if (module == 0 || (module < introduced_.size() && introduced_[module])) {
+        return;
+    }
+    introduced_.resize(std::max<std::size_t>(introduced_.size(), module + 1));
+    const process::module_identity& identity =
+        process::module_table::instance().describe(module);
+    writer.append(
+        wire::module_header{.number = module, .path = identity.path, .build_id = identity.id});
+    introduced_[module] = true;
+}
+
+bool worker_link::write() noexcept {
+    unwritten = 0;
+    while (!writer.empty() && !mute) {
+        std::array<std::span<const std::byte>, 16> pieces;
+        std::array<iovec, 16> vectors;
+        const std::size_t count = writer.pending(pieces);
+        for (std::size_t i = 0; i < count; ++i) {
+            vectors[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};
+        }
+        msghdr message{};
+        message.msg_iov = vectors.data();
+        message.msg_iovlen = count;
+        const ssize_t written =
+            ::sendmsg(socket.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (written >= 0) {
+            writer.consume(static_cast<std::size_t>(written));
+        } else if (errno == EAGAIN) {
+            return false;
+        } else if (errno != EINTR) {
+            // The worker is dead or has closed its end: reading will tell.
+            mute = true;
+        }
+    }
+    return true;
+}
+
+const std::shared_ptr<dead_worker>& worker_link::fate() {
+    if (fate_ == nullptr) {
+        fate_ = std::make_shared<dead_worker>(child ? child->pid() : 0, slot, page);
+        if (const auto report = process::read_crash_report(page->layout().crash)) {
+            fate_->signal = report->signal;
+        }
+    }
+    return fate_;
+}
+
+void worker_link::learn_exit(const process::exit_status& status) {
+    dead_worker& known = *fate();
+    // A crash record says more than the status: a sanitizer turns its signal into an exit, and the handler's own
+    // alarm may have ended it.
+    if (!known.signal) {
+        if (status.how == process::exit_status::kind::signalled) {
+            known.signal = status.value;
+        } else if (status.how == process::exit_status::kind::exited) {
+            known.status = status.value;
+        }
+    }
+    known.settle();
+}
+
+bool worker_link::newly_crashed() {
+    if (crash_seen || !process::has_crashed(page->layout().crash)) {
+        return false;
+    }
+    crash_seen = true;
+    return true;
+}
+
+void worker_link::kill() noexcept {
+    if (child) {
+        child->kill_group();
+    } else {
+        asio::error_code ignored;
+        socket.shutdown(asio::local::stream_protocol::socket::shutdown_both, ignored);
+    }
+}
+
+} // namespace coproc::detail

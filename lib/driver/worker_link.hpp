@@ -1,0 +1,87 @@
+#pragma once
+
+#include "coproc/error.hpp"
+#include "driver/dead_worker.hpp"
+#include "memory/shared_page.hpp"
+#include "process/child.hpp"
+#include "wire/frame_reader.hpp"
+#include "wire/frame_writer.hpp"
+
+#include <asio/local/stream_protocol.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coproc::detail {
+
+class job_core;
+
+/// What was made for one worker: its end of the socket, its page, its process.
+struct launched_worker {
+    process::unique_fd socket;
+    std::shared_ptr<memory::shared_page> page;
+    std::optional<process::child> child; ///< none: a thread of this process
+    std::uint64_t nonce = 0;
+};
+
+/// The parent's end of one worker: descriptors and buffers, no decisions. Guarded by the executor's mutex.
+class worker_link {
+public:
+    /// Takes over socket, page and process; if it throws, they are still the caller's.
+    worker_link(const asio::any_io_executor& io, launched_worker& made, std::uint32_t slot,
+                std::uint64_t max_message_bytes);
+    ~worker_link();
+
+    /// Offers the slot, then appends the frame. Throws std::bad_alloc: the worker is of no use then.
+    void stage(job_core& job, std::uint64_t sequence);
+    /// Writes what the socket takes now. False: the rest has to wait until it is writable.
+    bool write() noexcept;
+
+    /// The worker's death, as far as it is known now; made at the first call.
+    const std::shared_ptr<dead_worker>& fate();
+    void learn_exit(const process::exit_status& status);
+    /// Whether its fatal-signal handler has begun, seen for the first time.
+    bool newly_crashed();
+
+    /// Kills the process with its group, or lets the thread end after its task.
+    void kill() noexcept;
+
+    asio::local::stream_protocol::socket socket;
+    asio::posix::stream_descriptor death; ///< the child's pidfd, borrowed; not open for a thread
+    std::optional<process::child> child;
+    std::shared_ptr<memory::shared_page> page;
+    memory::reply_ring_reader ring;
+    wire::frame_reader reader;
+    wire::frame_writer writer;
+    std::uint64_t nonce;
+    std::uint32_t slot;
+
+    bool reading = false;      ///< an async_read_some is on its way
+    bool watching = false;     ///< an async_wait for the pidfd is on its way
+    bool awaits_room = false;  ///< an async_wait for the socket to be writable is on its way
+    bool bell_armed = false;
+    bool dirty = false;        ///< is in the list of links to be flushed
+    bool mute = false;         ///< nothing can be written to it any more
+    bool ended = false;        ///< end of stream: nothing more can be read
+    bool distrusted = false;   ///< it broke the protocol: nothing that it says counts
+    bool crash_seen = false;
+    bool reaped = false;       ///< the process is; what it wrote may not have been taken yet
+    bool gone = false;         ///< the pool has been told that it exited
+    std::size_t replies = 0;   ///< since the pool was last told
+    std::size_t unwritten = 0; ///< tasks in the writer
+
+    std::string end_cause;                   ///< why it was killed, if that was our doing
+    std::string last_words;                  ///< from its log frames
+
+private:
+    void introduce(std::uint32_t module);
+
+    std::vector<bool> introduced_; ///< modules, by number
+    std::shared_ptr<dead_worker> fate_;
+};
+
+} // namespace coproc::detail

@@ -1,0 +1,113 @@
+#include <coproc/failure.hpp>
+
+#include <cstdio>
+#include <new>
+#include <ostream>
+#include <utility>
+
+#include "failure_record.hpp"
+
+namespace coproc {
+namespace detail {
+
+worker_fate::~worker_fate() = default;
+
+std::vector<stack_frame> worker_fate::backtrace() const { return {}; }
+
+failure make_failure(failure_record record) noexcept {
+    failure made;
+    made.code_ = record.code;
+    made.certainty_ = record.how_certain;
+    try {
+        made.details_ = std::make_shared<const failure_details>(std::move(record));
+    } catch (const std::bad_alloc&) {
+        // What the caller decides by is in the handle; only the details are lost.
+    }
+    return made;
+}
+
+const std::string& failure_details::message() const {
+    std::lock_guard lock(mutex_);
+    if (message_.empty()) {
+        message_ = compose_message(record_);
+    }
+    return message_;
+}
+
+} // namespace detail
+
+failure::failure() noexcept = default;
+failure::failure(const failure&) noexcept = default;
+failure::failure(failure&&) noexcept = default;
+failure& failure::operator=(const failure&) noexcept = default;
+failure& failure::operator=(failure&&) noexcept = default;
+failure::~failure() = default;
+
+std::exception_ptr failure::exception() const noexcept {
+    return details_ ? details_->record().exception : nullptr;
+}
+
+std::optional<worker_exit> failure::worker() const {
+    if (!details_ || !details_->record().fate) {
+        return std::nullopt;
+    }
+    const detail::worker_fate& fate = *details_->record().fate;
+    return worker_exit{fate.pid, fate.slot, fate.signal, fate.status, fate.backtrace()};
+}
+
+std::string failure::message() const {
+    if (details_) {
+        return details_->message();
+    }
+    detail::failure_record bare;
+    bare.code = code_;
+    bare.how_certain = certainty_;
+    return detail::compose_message(bare);
+}
+
+void failure::raise() const {
+    if (std::exception_ptr thrown = exception()) {
+        std::rethrow_exception(std::move(thrown));
+    }
+    throw failed(*this);
+}
+
+std::ostream& operator<<(std::ostream& out, const failure& value) { return out << value.message(); }
+
+failed::failed(failure reason) : std::system_error(reason.code()), reason_(std::move(reason)) {}
+
+failed::~failed() = default;
+
+const char* failed::what() const noexcept {
+    try {
+        if (reason_.details_) {
+            return reason_.details_->message().c_str();
+        }
+    } catch (...) {
+        // No memory for the sentence: the text of the code was made with this object.
+    }
+    return std::system_error::what();
+}
+
+std::string to_string(const stack_frame& frame) {
+    std::string text = frame.function;
+    if (!frame.file.empty()) {
+        text += (text.empty() ? "" : " at ") + frame.file;
+        if (frame.line > 0) {
+            text += ":" + std::to_string(frame.line);
+        }
+        return text;
+    }
+    if (frame.module.empty()) {
+        return text.empty() ? "?" : text;
+    }
+    char offset[24];
+    std::snprintf(offset, sizeof offset, "+0x%llx", static_cast<unsigned long long>(frame.offset));
+    return text + (text.empty() ? "" : " in ") + frame.module + offset;
+}
+
+std::ostream& operator<<(std::ostream& out, const stack_frame& frame) {
+    return out << to_string(frame);
+}
+
+} // namespace coproc

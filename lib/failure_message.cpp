@@ -1,0 +1,193 @@
+#include "failure_record.hpp"
+
+#include <cstring>
+#include <string>
+
+#include "exception/describe.hpp"
+#include "symbols/symbols.hpp"
+
+// The sentence of a failure: "crash: worker 4242 was killed by SIGABRT; the task may have run".
+namespace coproc::detail {
+namespace {
+
+/// The three sentences of a failure that is about the arguments or about the result.
+const char* by_certainty(certainty how, const char* arguments, const char* either,
+                         const char* result) {
+    switch (how) {
+    case certainty::not_started:
+        return arguments;
+    case certainty::ran:
+        return result;
+    case certainty::may_have_run:
+        break;
+    }
+    return either;
+}
+
+std::string signal_name(int signal) {
+    const char* name = sigabbrev_np(signal);
+    return name ? std::string("SIG") + name : "signal " + std::to_string(signal);
+}
+
+std::string worker_name(const failure_record& record) {
+    return record.fate ? "worker " + std::to_string(record.fate->pid) : "the worker";
+}
+
+std::string end_of_worker(const failure_record& record) {
+    const std::string worker = worker_name(record);
+    if (record.fate && record.fate->signal) {
+        return worker + " was killed by " + signal_name(*record.fate->signal);
+    }
+    if (record.fate && record.fate->status) {
+        return worker + " exited with status " + std::to_string(*record.fate->status);
+    }
+    return worker + " ended, it is not known how";
+}
+
+std::string lack_of_memory(const failure_record& record) {
+    if (!record.fate && record.how_certain == certainty::not_started) {
+        return "there was not enough memory to send the task";
+    }
+    const std::string text = worker_name(record) + " ran out of memory";
+    return record.fate && record.fate->signal
+               ? text + " and was killed by " + signal_name(*record.fate->signal)
+               : text;
+}
+
+std::string exception_text(std::exception_ptr thrown) {
+    if (!thrown) {
+        return "threw an exception that could not be brought here";
+    }
+    std::string text = "threw ";
+    for (int depth = 0; thrown && depth < exceptions::max_depth; ++depth) {
+        const exceptions::description one = exceptions::describe(thrown);
+        text += (depth == 0 ? "" : ", caused by ") + one.type;
+        if (!one.what.empty()) {
+            text += ": " + one.what;
+        }
+        thrown = one.nested;
+    }
+    return text;
+}
+
+std::string what_happened(const failure_record& record) {
+    const certainty how = record.how_certain;
+    switch (record.code) {
+    case errc::no_result:
+        return "this result was never given a value: it was default-constructed, or the coroutine "
+               "that should have given it threw";
+    case errc::task_threw:
+        return exception_text(record.exception);
+    case errc::worker_terminated:
+        return end_of_worker(record);
+    case errc::out_of_memory:
+        return lack_of_memory(record);
+    case errc::timed_out:
+        return by_certainty(how, "timed out before it began", "timed out", "timed out");
+    case errc::cancelled:
+        return by_certainty(how, "cancelled before it began", "cancelled", "cancelled");
+    case errc::encode_failed:
+        return by_certainty(how, "the arguments could not be encoded",
+                            "the arguments or the result could not be encoded",
+                            "the result could not be encoded");
+    case errc::decode_failed:
+        return by_certainty(how, "the worker could not decode the arguments",
+                            "the arguments or the result could not be decoded",
+                            "the result could not be decoded");
+    case errc::unknown_function:
+        return "the worker does not have this function";
+    case errc::initializer_failed:
+        return "an initializer failed in " + worker_name(record);
+    case errc::spawn_failed:
+        return "no worker process could be started";
+    case errc::handshake_failed:
+        return "the process that was started is not a worker of this build";
+    case errc::executor_broken:
+        return "the executor gave up, since its workers die before they are ready";
+    case errc::executor_shutdown:
+        return "the executor was shut down";
+    case errc::queue_full:
+        return "the queue of the executor is full";
+    case errc::too_large:
+        return by_certainty(how, "the arguments are larger than a message may be",
+                            "the arguments or the result are larger than a message may be",
+                            "the result is larger than a message may be");
+    case errc::would_deadlock:
+        return "the call would block the thread that runs the executor's loop, and wait for ever";
+    case errc::nesting_too_deep:
+        return "executors inside tasks of executors are nested too deep";
+    case errc::forked:
+        return "this process is a fork of the one that made the executor, and has no workers";
+    }
+    return make_error_code(record.code).message();
+}
+
+/// What is known of the task; empty where what_happened() says it.
+const char* state_of_task(const failure_record& record) {
+    switch (record.how_certain) {
+    case certainty::not_started:
+        return record.code == errc::timed_out || record.code == errc::cancelled
+                   ? ""
+                   : "the task did not start";
+    case certainty::may_have_run:
+        return record.code == errc::no_result ? "" : "the task may have run";
+    case certainty::ran:
+        return record.code == errc::task_threw ? ""
+                                               : "the task ran to its end, but its result is lost";
+    }
+    return "";
+}
+
+/// What the reader can do about it; empty where nobody can know.
+const char* advice(const failure_record& record) {
+    switch (record.code) {
+    case errc::out_of_memory:
+        return "give it more memory, or run fewer workers at a time";
+    case errc::unknown_function:
+    case errc::handshake_failed:
+        return "make coproc::init(argc, argv) the first line of main, and build worker and caller "
+               "together";
+    case errc::initializer_failed:
+    case errc::executor_broken:
+        return "make a new executor once the cause is removed";
+    case errc::queue_full:
+        return "wait for earlier tasks, or raise executor_options::max_queued";
+    case errc::too_large:
+        return "pass large data in a coproc::shared_array";
+    case errc::would_deadlock:
+        return "co_await the job, or call get() on another thread";
+    case errc::forked:
+        return "make an executor after fork()";
+    default:
+        return "";
+    }
+}
+
+std::string task_name(const failure_record& record) {
+    if (record.task_name.empty() && record.function) {
+        return symbols::function_name(record.function);
+    }
+    return record.task_name;
+}
+
+} // namespace
+
+std::string compose_message(const failure_record& record) {
+    std::string text = task_name(record);
+    if (!text.empty()) {
+        text += ": ";
+    }
+    text += what_happened(record);
+    if (!record.cause.empty()) {
+        text += ": " + record.cause;
+    }
+    for (const char* clause : {state_of_task(record), advice(record)}) {
+        if (*clause != '\0') {
+            text += "; ";
+            text += clause;
+        }
+    }
+    return text;
+}
+
+} // namespace coproc::detail

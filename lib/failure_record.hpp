@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <coproc/failure.hpp>
+
+// What a failure is made of.
+namespace coproc::detail {
+
+/// What is known of the end of a worker. The driver derives from it what it keeps of a dead worker.
+struct worker_fate {
+    int pid = 0;
+    std::size_t slot = 0;
+    std::optional<int> signal;
+    std::optional<int> status;
+
+    worker_fate() = default;
+    worker_fate(const worker_fate&) = delete;
+    worker_fate& operator=(const worker_fate&) = delete;
+    virtual ~worker_fate();
+
+    /// Where the worker crashed, innermost frame first; empty unless overridden. May read symbol
+    /// tables, is called by the reader of a failure, in any thread, and may be called by several.
+    [[nodiscard]] virtual std::vector<stack_frame> backtrace() const;
+};
+
+struct failure_record {
+    errc code = errc::no_result;
+    certainty how_certain = certainty::may_have_run;
+    /// Empty: the name is looked up from `function`, when somebody asks for the message.
+    std::string task_name = {};
+    const void* function = nullptr;
+    /// What happened, if the code does not say it all: half a sentence in lower case without full
+    /// stop, to be read after a colon.
+    std::string cause = {};
+    /// For errc::task_threw.
+    std::exception_ptr exception = {};
+    std::shared_ptr<const worker_fate> fate = {};
+};
+
+/// Without memory for the details the failure has none; code and certainty are always right.
+[[nodiscard]] failure make_failure(failure_record record) noexcept;
+
+/// The sentence of failure::message().
+[[nodiscard]] std::string compose_message(const failure_record& record);
+
+/// The shared, immutable half of a failure.
+class failure_details {
+public:
+    explicit failure_details(failure_record&& record) noexcept : record_(std::move(record)) {}
+
+    [[nodiscard]] const failure_record& record() const noexcept { return record_; }
+
+    /// Composed by the first caller; the others wait for it.
+    [[nodiscard]] const std::string& message() const;
+
+private:
+    failure_record record_;
+    mutable std::mutex mutex_;
+    mutable std::string message_; ///< guarded by mutex_ until it is set, then constant
+};
+
+} // namespace coproc::detail

@@ -1,0 +1,178 @@
+#include "memory/shared_page.hpp"
+
+#include <cerrno>
+#include <climits>
+#include <ctime>
+#include <type_traits>
+#include <utility>
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace coproc::memory {
+
+static_assert(std::is_standard_layout_v<page_layout>);
+static_assert(std::atomic<crash_state>::is_always_lock_free);
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+
+namespace {
+
+#ifdef MFD_NOEXEC_SEAL
+constexpr unsigned no_exec_seal = MFD_NOEXEC_SEAL;
+#else
+constexpr unsigned no_exec_seal = 0x0008U; // Linux 6.3, newer than some C libraries
+#endif
+
+constexpr int size_seals = F_SEAL_SHRINK | F_SEAL_GROW;
+
+/// Closes on error.
+class owned_descriptor {
+public:
+    explicit owned_descriptor(int descriptor) noexcept : descriptor_(descriptor) {}
+    owned_descriptor(const owned_descriptor&) = delete;
+    owned_descriptor& operator=(const owned_descriptor&) = delete;
+    ~owned_descriptor() {
+        if (descriptor_ >= 0) {
+            ::close(descriptor_);
+        }
+    }
+
+    int get() const noexcept { return descriptor_; }
+    int release() noexcept { return std::exchange(descriptor_, -1); }
+
+private:
+    int descriptor_;
+};
+
+/// Newer kernels want to be told that nobody will execute it; older ones do not know the flag.
+int make_memory() noexcept {
+    constexpr unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    const int descriptor = ::memfd_create("coproc-page", flags | no_exec_seal);
+    return descriptor >= 0 || errno != EINVAL ? descriptor : ::memfd_create("coproc-page", flags);
+}
+
+/// ftruncate beyond the limit would raise SIGXFSZ, which ends a host that does not ignore it.
+bool file_size_allowed(std::size_t bytes) noexcept {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+           limit.rlim_cur >= bytes;
+}
+
+page_layout* map(int descriptor) noexcept {
+    void* memory =
+        ::mmap(nullptr, sizeof(page_layout), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (memory == MAP_FAILED) {
+        return nullptr;
+    }
+    // Of no use in a core dump; a kernel that refuses does no harm.
+    ::madvise(memory, sizeof(page_layout), MADV_DONTDUMP);
+    return static_cast<page_layout*>(memory);
+}
+
+} // namespace
+
+std::variant<page_error, shared_page> shared_page::create() noexcept {
+    if (!file_size_allowed(sizeof(page_layout))) {
+        return page_error{"RLIMIT_FSIZE", EFBIG};
+    }
+    owned_descriptor memory(make_memory());
+    if (memory.get() < 0) {
+        return page_error{"memfd_create", errno};
+    }
+    if (::ftruncate(memory.get(), sizeof(page_layout)) != 0) {
+        return page_error{"ftruncate", errno};
+    }
+    if (::fcntl(memory.get(), F_ADD_SEALS, size_seals | F_SEAL_SEAL) != 0) {
+        return page_error{"F_ADD_SEALS", errno};
+    }
+    page_layout* layout = map(memory.get());
+    if (layout == nullptr) {
+        return page_error{"mmap", errno};
+    }
+    layout->version = page_layout::current_version;
+    layout->bytes = sizeof(page_layout);
+    return shared_page(layout, memory.release());
+}
+
+std::variant<page_error, shared_page> shared_page::attach(int descriptor) noexcept {
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0) {
+        return page_error{"fstat", errno};
+    }
+    if (status.st_size != static_cast<off_t>(sizeof(page_layout))) {
+        return page_error{"size", EPROTO};
+    }
+    const int seals = ::fcntl(descriptor, F_GET_SEALS);
+    if (seals < 0 || (seals & size_seals) != size_seals) {
+        return page_error{"seals", EPROTO};
+    }
+    page_layout* layout = map(descriptor);
+    if (layout == nullptr) {
+        return page_error{"mmap", errno};
+    }
+    shared_page page(layout, -1);
+    if (layout->version != page_layout::current_version || layout->bytes != sizeof(page_layout)) {
+        return page_error{"version", EPROTO};
+    }
+    return page;
+}
+
+shared_page::shared_page(shared_page&& other) noexcept
+    : layout_(std::exchange(other.layout_, nullptr)),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+shared_page& shared_page::operator=(shared_page&& other) noexcept {
+    if (this != &other) {
+        release();
+        layout_ = std::exchange(other.layout_, nullptr);
+        descriptor_ = std::exchange(other.descriptor_, -1);
+    }
+    return *this;
+}
+
+shared_page::~shared_page() { release(); }
+
+void shared_page::close_descriptor() noexcept {
+    if (descriptor_ >= 0) {
+        ::close(std::exchange(descriptor_, -1));
+    }
+}
+
+void shared_page::release() noexcept {
+    close_descriptor();
+    if (layout_ != nullptr) {
+        ::munmap(std::exchange(layout_, nullptr), sizeof(page_layout));
+    }
+}
+
+namespace {
+
+// A futex is 32 bits wide: the lower half of the word, which changes with every request.
+std::uint32_t* futex_of(std::atomic<std::uint64_t>& word) noexcept {
+    return reinterpret_cast<std::uint32_t*>(&word);
+}
+
+} // namespace
+
+void shared_page::request_stop(std::uint64_t sequence) const noexcept {
+    layout_->stop.store(sequence + 1, std::memory_order_release);
+    wake_stop_waiters();
+}
+
+void shared_page::wait_for_stop(std::chrono::milliseconds at_most) const noexcept {
+    const auto seen =
+        static_cast<std::uint32_t>(layout_->stop.load(std::memory_order_acquire));
+    const timespec limit{at_most.count() / 1000, at_most.count() % 1000 * 1'000'000};
+    ::syscall(SYS_futex, futex_of(layout_->stop), FUTEX_WAIT, seen, &limit, nullptr, 0);
+}
+
+void shared_page::wake_stop_waiters() const noexcept {
+    ::syscall(SYS_futex, futex_of(layout_->stop), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+} // namespace coproc::memory

@@ -1,0 +1,267 @@
+#include "pool/pool.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+// How workers begin and end, and what their end means for the tasks in their pipes.
+namespace coproc::pool {
+
+void pool::start_failed(std::uint32_t index, errc code, time_point now, actions& out) {
+    if (workers_[index].state != worker_state::starting) {
+        return;
+    }
+    workers_[index] = worker{};
+    failed_start(code, now, out);
+    schedule(now, out);
+    continue_shutdown(now, out);
+}
+
+void pool::ready(std::uint32_t index, time_point now, actions& out) {
+    worker& w = workers_[index];
+    if (w.state != worker_state::starting || w.killed) {
+        return;
+    }
+    restarts_.ready();
+    w.state = worker_state::idle;
+    w.limit = never;
+    schedule(now, out);
+    continue_shutdown(now, out);
+}
+
+void pool::crashed(std::uint32_t index, bool handler, time_point now, actions& out) {
+    worker& w = workers_[index];
+    if (w.state == worker_state::starting) {
+        w.limit = std::min(w.limit, after(now, limits_.crash_timeout));
+        if (!handler) {
+            kill(w, out);
+        }
+        return;
+    }
+    if (!w.takes_tasks() && !w.condemned) {
+        return;
+    }
+    w.state = worker_state::stopping;
+    w.condemned = false;
+    w.limit = after(now, limits_.crash_timeout);
+    ++crashed_workers_;
+    ask_all_back(w, recall_reason::crash, out);
+    if (!handler) {
+        kill(w, out);
+    }
+    schedule(now, out);
+}
+
+// Everything the worker wrote has been passed on; what is still unsettled is judged by its slot.
+// From the last to the first, so that those which go back to the queue keep their order.
+void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
+    worker& w = workers_[index];
+    const bool was_starting = w.state == worker_state::starting;
+    if (w.takes_tasks() || w.condemned) {
+        ++crashed_workers_;
+    }
+    w.state = worker_state::stopping;
+    const std::uint64_t first = w.tasks.first();
+    for (std::uint64_t s = w.tasks.next(); s-- > first;) {
+        if (w.tasks.find(s) != nullptr) {
+            judge_entry(w, s, code, verdicts_[s - first], out);
+        }
+    }
+    const bool useless = was_starting || (!w.worked && w.tasks.next() > 0);
+    w = worker{};
+    if (useless) {
+        failed_start(code, now, out);
+    }
+    schedule(now, out);
+    continue_shutdown(now, out);
+}
+
+void pool::judge_entry(worker& w, std::uint64_t sequence, errc code, slot_state slot,
+                       actions& out) {
+    const pipe_entry entry = *w.tasks.find(sequence);
+    if (slot == slot_state::begun || slot == slot_state::finished) {
+        note_work(w);
+    }
+    settle(w, sequence);
+    if (entry.owner == nullptr) {
+        return;
+    }
+    if (slot == slot_state::offered || slot == slot_state::recalled) {
+        taken_back(*entry.owner, entry.recall, out);
+    } else {
+        complete(*entry.owner, code,
+                 slot == slot_state::finished ? certainty::ran : certainty::may_have_run, out);
+    }
+}
+
+void pool::failed_start(errc code, time_point now, actions& out) {
+    if (ending()) {
+        return; // we did not let it start
+    }
+    const bool others = std::any_of(workers_.begin(), workers_.end(),
+                                    [](const worker& w) { return w.takes_tasks(); });
+    switch (restarts_.failed(now, others)) {
+    case restart_policy::verdict::retry:
+        return;
+    case restart_policy::verdict::broken:
+        broken_ = true;
+        [[fallthrough]];
+    case restart_policy::verdict::fail_tasks:
+        fail_queued(code, out);
+        return;
+    }
+}
+
+void pool::fail_queued(errc code, actions& out) {
+    while (!queue_.empty()) {
+        task& t = queue_.front();
+        queue_.pop_front();
+        complete(t, code, certainty::not_started, out);
+    }
+}
+
+// Its grace is over. Whatever else lies in its pipe is taken back first, so that the kill hits no
+// other task.
+void pool::condemn(worker& w, actions& out) {
+    if (w.condemned || w.state == worker_state::stopping) {
+        return;
+    }
+    w.condemned = true;
+    ask_all_back(w, recall_reason::move, out);
+}
+
+// All that can be taken back is. If the overdue task is still running, nothing else is.
+void pool::execute_or_pardon(worker& w, time_point now, actions& out) {
+    if (!w.condemned || w.recalls > 0) {
+        return;
+    }
+    if (w.abandoned > 0 && w.tasks.next_kill() <= now) {
+        kill(w, out);
+    } else {
+        w.condemned = false;
+    }
+}
+
+void pool::kill(worker& w, actions& out) {
+    if (w.killed) {
+        return;
+    }
+    w.killed = true;
+    w.condemned = false;
+    if (w.state != worker_state::starting) {
+        w.state = worker_state::stopping;
+        w.limit = never;
+    }
+    out.push_back({.kind = action_kind::kill, .worker = index_of(w)});
+}
+
+void pool::ask_to_exit(worker& w, time_point now, actions& out) {
+    w.state = worker_state::stopping;
+    w.limit = after(now, limits_.exit_timeout);
+    out.push_back({.kind = action_kind::request_exit, .worker = index_of(w)});
+}
+
+void pool::shut_down(shutdown_mode mode, time_point now, actions& out) {
+    if (mode <= shutdown_) {
+        return;
+    }
+    shutdown_ = mode;
+    if (mode >= shutdown_mode::cancel_queued) {
+        fail_queued(errc::executor_shutdown, out);
+        for (worker& w : workers_) {
+            ask_all_back(w,
+                         mode == shutdown_mode::cancel_queued ? recall_reason::shutdown
+                                                              : recall_reason::abort,
+                         out);
+        }
+    }
+    if (mode == shutdown_mode::stop) {
+        for (worker& w : workers_) {
+            if (w.state != worker_state::exited) {
+                kill(w, out);
+            }
+        }
+    }
+    continue_shutdown(now, out);
+}
+
+void pool::continue_shutdown(time_point now, actions& out) {
+    if (!ending() || shutdown_reported_) {
+        return;
+    }
+    bool left = false;
+    for (worker& w : workers_) {
+        if (w.state == worker_state::idle) {
+            ask_to_exit(w, now, out);
+        } else if (w.state == worker_state::starting) {
+            kill(w, out);
+        }
+        left = left || w.state != worker_state::exited;
+    }
+    if (!left) {
+        shutdown_reported_ = true;
+        out.push_back({.kind = action_kind::shutdown_complete});
+    }
+}
+
+bool pool::needs_attention() const {
+    if (unfinished() > 0 || (shutdown_ != shutdown_mode::none && !shutdown_reported_)) {
+        return true;
+    }
+    return std::any_of(workers_.begin(), workers_.end(), [](const worker& w) {
+        return w.abandoned > 0 || w.state == worker_state::stopping || w.killed;
+    });
+}
+
+time_point pool::next_tick() const {
+    time_point next = expiries_.empty() ? never : expiries_.begin()->expiry;
+    if (start_delayed_ && unfinished() > 0) {
+        next = std::min(next, restarts_.next_start());
+    }
+    for (const worker& w : workers_) {
+        next = std::min(next, w.limit);
+        if (w.abandoned > 0 && !w.condemned && w.state != worker_state::stopping) {
+            next = std::min(next, w.tasks.next_kill());
+        }
+    }
+    return next;
+}
+
+void pool::tick(time_point now, actions& out) {
+    while (!expiries_.empty() && expiries_.begin()->expiry <= now) {
+        expire(*expiries_.begin(), out);
+    }
+    for (worker& w : workers_) {
+        overdue(w, now, out);
+    }
+    schedule(now, out);
+    continue_shutdown(now, out);
+}
+
+void pool::overdue(worker& w, time_point now, actions& out) {
+    if (w.limit <= now) {
+        w.limit = never;
+        kill(w, out);
+    }
+    if (w.abandoned > 0 && w.tasks.next_kill() <= now) {
+        condemn(w, out);
+    }
+}
+
+counts pool::look() const {
+    counts c;
+    c.queued = queue_.size();
+    c.staged = staged_;
+    for (const worker& w : workers_) {
+        c.starting += w.state == worker_state::starting;
+        c.idle += w.state == worker_state::idle;
+        c.busy += w.state == worker_state::busy;
+        c.stopping += w.state == worker_state::stopping;
+    }
+    c.submitted = submitted_;
+    c.completed = completed_;
+    c.started_workers = started_workers_;
+    c.crashed_workers = crashed_workers_;
+    return c;
+}
+
+} // namespace coproc::pool

@@ -1,0 +1,204 @@
+#pragma once
+
+#include "pool/action.hpp"
+#include "pool/restart_policy.hpp"
+#include "pool/worker.hpp"
+
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+// The machine that decides everything: which task goes to which worker, when workers start and end,
+// what a death means, and that each task completes exactly once. Events in, actions out; time is an
+// argument. Not thread-safe: the driver holds its mutex.
+namespace coproc::pool {
+
+struct limits {
+    std::size_t max_workers = 1;
+    /// Tasks that wait for a worker; beyond it `submit` refuses.
+    std::size_t max_queued = static_cast<std::size_t>(-1);
+    /// Most tasks in one worker's pipe: the number of slots of its shared page.
+    std::uint32_t max_window = 1024;
+    /// A pipe that holds this many bytes gets no further task.
+    std::size_t max_pipe_bytes = 256 * 1024;
+    unsigned max_failed_starts = 5;
+    /// From the start of a process to its hello.
+    duration start_timeout = std::chrono::seconds(30);
+    /// From the request to leave to SIGKILL.
+    duration exit_timeout = std::chrono::seconds(5);
+    /// From a crash record to SIGKILL, if the worker's fatal-signal handler does not end it.
+    duration crash_timeout = std::chrono::seconds(2);
+    /// More grace for a given-up task that has returned and whose result is being encoded.
+    duration encode_grace = std::chrono::milliseconds(100);
+};
+
+/// How strongly a task is cancelled: Asio's three words.
+enum class cancel_type : std::uint8_t { total, partial, terminal };
+
+/// How strongly the pool is shut down; a later call may only make it stricter.
+enum class shutdown_mode : std::uint8_t { none, drain, cancel_queued, kill, stop };
+
+/// What a slot of the shared page says of a task (lib/memory/claims.hpp has the protocol).
+enum class slot_state : std::uint8_t { recalled, offered, begun, finished };
+
+struct counts {
+    std::size_t queued = 0; ///< tasks that no worker has seen
+    std::size_t staged = 0; ///< tasks in workers' pipes, not completed
+    std::size_t starting = 0;
+    std::size_t idle = 0;
+    std::size_t busy = 0;
+    std::size_t stopping = 0;
+    std::uint64_t submitted = 0; ///< since the beginning
+    std::uint64_t completed = 0;
+    std::uint64_t started_workers = 0;
+    std::uint64_t crashed_workers = 0; ///< ended without having been told to
+
+    friend bool operator==(const counts&, const counts&) = default;
+};
+
+class pool {
+public:
+    /// `max_workers` and `max_queued` are at least 1, `max_window` at least 2.
+    explicit pool(limits);
+
+    pool(const pool&) = delete;
+    pool& operator=(const pool&) = delete;
+
+    // ---- what callers do. Each event appends its actions to `out`.
+
+    enum class admission { accepted, queue_full, broken, shut_down };
+    /// Queues the task; refused, it is not touched.
+    [[nodiscard]] admission submit(task&, time_point now, actions& out);
+    /// Does nothing to a task that is done.
+    void cancel(task&, cancel_type, time_point now, actions& out);
+    void shut_down(shutdown_mode, time_point now, actions& out);
+
+    // ---- what workers do
+
+    /// There is no process; `code` tells why.
+    void start_failed(std::uint32_t worker, errc code, time_point now, actions& out);
+    /// Its hello was accepted.
+    void ready(std::uint32_t worker, time_point now, actions& out);
+    /// Who waits for the answer to this task; null: nobody, or no such task.
+    task* owner(std::uint32_t worker, std::uint64_t sequence);
+    /// The worker answered. False: it was never asked, which no honest worker does.
+    [[nodiscard]] bool replied(std::uint32_t worker, std::uint64_t sequence, actions& out);
+    /// All answers that were there have been passed to `replied`, `replies` in number.
+    void drained(std::uint32_t worker, std::size_t replies, time_point now, actions& out);
+    /// The answer to `recall`, read from the slot.
+    void recalled(std::uint32_t worker, std::uint64_t sequence, slot_state, time_point now,
+                  actions& out);
+    /// The worker is in its fatal-signal handler, or broke the protocol: it gets no further task
+    /// and what it has not begun is taken back. `handler`: give it time to write its crash report,
+    /// else kill it now.
+    void crashed(std::uint32_t worker, bool handler, time_point now, actions& out);
+    /// The process is reaped and everything it wrote has been passed on; or it was killed before it
+    /// was started. `look` reads a slot, `code` is for the tasks that it may have run.
+    template <class Look>
+    void exited(std::uint32_t worker, errc code, Look look, time_point now, actions& out) {
+        verdicts_.clear();
+        for (std::uint64_t s = workers_[worker].tasks.first(); s != workers_[worker].tasks.next();
+             ++s) {
+            verdicts_.push_back(workers_[worker].tasks.find(s) != nullptr ? look(s)
+                                                                          : slot_state::recalled);
+        }
+        judge(worker, code, now, out);
+    }
+
+    // ---- time
+
+    /// When `tick` must be called next.
+    time_point next_tick() const;
+    void tick(time_point now, actions& out);
+
+    // ---- what the driver and users may know
+
+    counts look() const;
+    std::size_t worker_entries() const { return workers_.size(); }
+    const worker& worker_at(std::uint32_t index) const { return workers_[index]; }
+    /// Tasks that are not completed.
+    std::size_t unfinished() const { return queue_.size() + staged_; }
+    /// Whether something must still happen by itself: unfinished tasks, given-up tasks whose grace
+    /// runs, workers on their way out, a shutdown in progress. While false the pool needs neither
+    /// time nor news.
+    bool needs_attention() const;
+    bool has_queued() const { return !queue_.empty(); }
+    bool broken() const { return broken_; }
+    shutdown_mode shutting_down() const { return shutdown_; }
+
+private:
+    struct by_expiry {
+        bool operator()(const task& a, const task& b) const { return a.expiry < b.expiry; }
+    };
+    using queue = boost::intrusive::list<task, boost::intrusive::base_hook<queue_hook>>;
+    using expiries = boost::intrusive::multiset<task, boost::intrusive::base_hook<expiry_hook>,
+                                                boost::intrusive::compare<by_expiry>,
+                                                boost::intrusive::constant_time_size<false>>;
+
+    // scheduling.cpp
+    void schedule(time_point now, actions& out);
+    worker* best_worker_for(const task&);
+    bool has_room(const worker&, const task&) const;
+    void stage(worker&, task&, time_point now, actions& out);
+    void feed_idle(actions& out);
+    void take_from(worker& victim, std::size_t count, actions& out);
+    void start_workers(time_point now, actions& out);
+    static std::size_t movable(worker&);
+    static bool is_live(const worker&);
+    std::size_t waiting() const;
+    std::uint32_t free_entry();
+    std::uint32_t free_slot() const;
+
+    // completion.cpp
+    void complete(task&, errc, certainty, actions& out);
+    void leave_queue(task&);
+    void settle(worker&, std::uint64_t sequence);
+    void note_work(worker&);
+    void note_begun(worker&, std::uint64_t sequence);
+    void set_kill_at(worker&, pipe_entry&, time_point);
+    void requeue(task&, actions& out);
+    void ask_back(worker&, std::uint64_t sequence, recall_reason, actions& out);
+    void ask_all_back(worker&, recall_reason, actions& out);
+    void taken_back(task&, recall_reason, actions& out);
+    void overtaken(worker&, std::uint64_t sequence, recall_reason, slot_state, time_point now,
+                   actions& out);
+    void give_up(worker&, std::uint64_t sequence, errc, slot_state, time_point now, actions& out);
+    void set_expiry(task&, time_point);
+    void expire(task&, actions& out);
+
+    // lifecycle.cpp
+    void judge(std::uint32_t worker, errc, time_point now, actions& out);
+    void judge_entry(worker&, std::uint64_t sequence, errc, slot_state, actions& out);
+    bool ending() const { return shutdown_ != shutdown_mode::none && unfinished() == 0; }
+    void failed_start(errc, time_point now, actions& out);
+    void fail_queued(errc, actions& out);
+    void overdue(worker&, time_point now, actions& out);
+    void condemn(worker&, actions& out);
+    void execute_or_pardon(worker&, time_point now, actions& out);
+    void kill(worker&, actions& out);
+    void ask_to_exit(worker&, time_point now, actions& out);
+    void continue_shutdown(time_point now, actions& out);
+    std::uint32_t index_of(const worker& w) const {
+        return static_cast<std::uint32_t>(&w - workers_.data());
+    }
+
+    limits limits_;
+    restart_policy restarts_;
+    queue queue_;
+    expiries expiries_;
+    std::vector<worker> workers_;
+    std::vector<slot_state> verdicts_;
+    std::size_t staged_ = 0; // tasks with an owner in some pipe
+    shutdown_mode shutdown_ = shutdown_mode::none;
+    bool shutdown_reported_ = false;
+    bool broken_ = false;
+    bool start_delayed_ = false; // a start waits for restarts_.next_start()
+    std::uint64_t submitted_ = 0;
+    std::uint64_t completed_ = 0;
+    std::uint64_t started_workers_ = 0;
+    std::uint64_t crashed_workers_ = 0;
+};
+
+} // namespace coproc::pool

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <boost/intrusive/list_hook.hpp>
+#include <boost/intrusive/set_hook.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+// What the pool knows of a task. The driver's job derives from it, so that a million queued tasks
+// need no second allocation each; the pool never owns a task and never looks past this struct.
+namespace coproc::pool {
+
+using time_point = std::chrono::steady_clock::time_point;
+using duration = std::chrono::steady_clock::duration;
+
+/// The time that never comes.
+inline constexpr time_point never = time_point::max();
+/// The duration that never ends.
+inline constexpr duration no_limit = duration::max();
+
+/// `now + length`, where an endless or overflowing length gives `never`.
+constexpr time_point after(time_point now, duration length) {
+    return length >= never - now ? never : now + length;
+}
+
+enum class task_state : std::uint8_t {
+    created, ///< not yet submitted
+    queued,  ///< waits in the pool's queue; no worker has seen it
+    staged,  ///< given to a worker, which may have begun it or not: the shared page knows
+    done,    ///< completed; the pool does not touch it any more
+};
+
+using queue_hook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<struct queue_tag>,
+                                     boost::intrusive::link_mode<boost::intrusive::safe_link>>;
+using expiry_hook =
+    boost::intrusive::set_base_hook<boost::intrusive::tag<struct expiry_tag>,
+                                    boost::intrusive::link_mode<boost::intrusive::safe_link>,
+                                    boost::intrusive::optimize_size<true>>;
+
+struct task : queue_hook, expiry_hook {
+    /// When the answer is of no use any more.
+    time_point deadline = never;
+    /// How long the function may run.
+    duration run_timeout = no_limit;
+    /// Between the stop request and the kill of a worker that goes on all the same.
+    duration grace{};
+    /// When the pool must look at this task again: the nearer of deadline and end of its run.
+    time_point expiry = never;
+    /// Bytes that it puts into a worker's pipe.
+    std::size_t frame_bytes = 0;
+    /// While staged: the task's number on its worker's connection.
+    std::uint64_t sequence = 0;
+    /// While staged: which worker.
+    std::uint32_t worker = 0;
+    task_state state = task_state::created;
+};
+
+} // namespace coproc::pool

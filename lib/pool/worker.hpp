@@ -1,0 +1,144 @@
+#pragma once
+
+#include "pool/task.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+// One worker as the pool sees it: its state and the tasks that lie in its pipe.
+namespace coproc::pool {
+
+enum class worker_state : std::uint8_t {
+    exited,   ///< no process; the entry is free
+    starting, ///< a process was asked for; its hello has not come
+    idle,     ///< ready, nothing in its pipe
+    busy,     ///< ready, at least one task in its pipe
+    stopping, ///< takes no more tasks: asked to leave, crashed or killed
+};
+
+/// Why the pool asked for a task to be taken back. When a second reason comes before the answer,
+/// the later one in this list counts.
+enum class recall_reason : std::uint8_t {
+    none,
+    move,     ///< another worker can run it sooner, or this one is about to be killed
+    crash,    ///< the worker is in its fatal-signal handler, or broke the protocol
+    withdraw, ///< total cancellation: if it runs, let it
+    stop,     ///< partial cancellation: if it runs, it is asked to stop, no more
+    shutdown, ///< the executor cancels what has not started
+    abort,    ///< the executor gives up what runs, too
+    cancel,   ///< terminal cancellation
+    timeout,  ///< its deadline or its run time-out has passed
+};
+
+/// A task in a worker's pipe.
+struct pipe_entry {
+    task* owner = nullptr; ///< none: abandoned, its answer is swallowed
+    std::size_t frame_bytes = 0;
+    time_point kill_at = never;                 ///< abandoned while running: when the grace ends
+    recall_reason recall = recall_reason::none; ///< a recall has been asked for and not answered
+    bool returned = false; ///< abandoned: its function has ended, its result is being encoded
+    bool settled = false;  ///< answered, recalled or judged
+};
+
+/// The unsettled tasks of a worker by their sequence numbers: a ring that grows, since numbers only
+/// go up.
+class pipe {
+public:
+    std::uint64_t first() const { return first_; }
+    std::uint64_t next() const { return next_; }
+    std::size_t span() const { return next_ - first_; }
+    std::size_t unsettled() const { return unsettled_; }
+    std::size_t bytes() const { return bytes_; }
+    bool empty() const { return unsettled_ == 0; }
+    /// Who waits for the oldest task, if there is one.
+    const task* first_owner() const {
+        return empty() ? nullptr : ring_[first_ & (ring_.size() - 1)].owner;
+    }
+
+    /// The entry of a task that is still unsettled, or null.
+    pipe_entry* find(std::uint64_t sequence) {
+        if (sequence < first_ || sequence >= next_) {
+            return nullptr;
+        }
+        pipe_entry& found = at(sequence);
+        return found.settled ? nullptr : &found;
+    }
+
+    std::uint64_t push(task& owner) {
+        if (span() == ring_.size()) {
+            grow();
+        }
+        const std::uint64_t sequence = next_++;
+        at(sequence) = {.owner = &owner, .frame_bytes = owner.frame_bytes};
+        ++unsettled_;
+        bytes_ += owner.frame_bytes;
+        return sequence;
+    }
+
+    void settle(std::uint64_t sequence) {
+        pipe_entry& entry = at(sequence);
+        entry.settled = true;
+        entry.owner = nullptr;
+        --unsettled_;
+        bytes_ -= entry.frame_bytes;
+        while (first_ != next_ && at(first_).settled) {
+            ++first_;
+        }
+    }
+
+    /// When the first grace ends, of the tasks that were given up while they ran.
+    time_point next_kill() const {
+        time_point next = never;
+        for (std::uint64_t s = first_; s != next_; ++s) {
+            const pipe_entry& entry = ring_[s & (ring_.size() - 1)];
+            if (!entry.settled && entry.kill_at < next) {
+                next = entry.kill_at;
+            }
+        }
+        return next;
+    }
+
+private:
+    pipe_entry& at(std::uint64_t sequence) { return ring_[sequence & (ring_.size() - 1)]; }
+
+    void grow() {
+        std::vector<pipe_entry> larger(ring_.empty() ? 8 : 2 * ring_.size());
+        for (std::uint64_t s = first_; s != next_; ++s) {
+            larger[s & (larger.size() - 1)] = at(s);
+        }
+        ring_.swap(larger);
+    }
+
+    std::vector<pipe_entry> ring_; // its size is a power of two
+    std::uint64_t first_ = 0;
+    std::uint64_t next_ = 0;
+    std::size_t unsettled_ = 0;
+    std::size_t bytes_ = 0;
+};
+
+struct worker {
+    worker_state state = worker_state::exited;
+    bool killed = false;         ///< SIGKILL was asked for
+    bool condemned = false;      ///< is killed once all its other tasks are taken back
+    std::uint32_t slot = 0;      ///< its stable number for users; free again once it is stopping
+    std::uint32_t window = 2;    ///< how many tasks its pipe may hold
+    std::uint32_t owned = 0;     ///< tasks in its pipe that somebody waits for
+    std::uint32_t recalls = 0;   ///< unanswered recalls
+    std::uint32_t abandoned = 0; ///< unsettled tasks whose worker is killed when their grace ends
+    bool worked = false;         ///< it has begun a task at least once
+    std::uint64_t begun = 0;     ///< tasks below this number are known to have begun
+    time_point limit = never;    ///< starting: must be ready; stopping: must be gone
+    pipe tasks;
+
+    bool takes_tasks() const {
+        return (state == worker_state::idle || state == worker_state::busy) && !condemned;
+    }
+
+    /// From this number on tasks may be moved to another worker: the oldest is about to begin here,
+    /// if it has not begun already.
+    std::uint64_t first_movable() const { return std::max(tasks.first() + 1, begun); }
+};
+
+} // namespace coproc::pool

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace coproc::process {
+
+/// What a worker executes: a path for spawn().
+///
+/// In this order: `explicit_path` (an option), else the environment variable COPROC_EXECUTABLE, if
+/// not empty; under valgrind the path of the program, because /proc/self/exe is valgrind there;
+/// "/proc/self/exe" if that is this program by its build-id, which stays right when the file is
+/// removed or replaced while we run; else the name under which the kernel executed us.
+[[nodiscard]] std::string worker_executable(std::string_view explicit_path = {});
+
+/// Gives this process the name that `ps` shows for the program: a worker executed as /proc/self/exe
+/// would be called "exe".
+void set_process_name(std::string_view argv0) noexcept;
+
+} // namespace coproc::process

@@ -1,0 +1,20 @@
+#include "process/fork_guard.hpp"
+
+#include <pthread.h>
+
+namespace coproc::process {
+namespace detail {
+
+constinit std::atomic<std::uint32_t> fork_count{0};
+
+} // namespace detail
+
+namespace {
+
+void count_fork() { detail::fork_count.fetch_add(1, std::memory_order_relaxed); }
+
+// Registered before main, so that no fork of the program's own is missed.
+[[maybe_unused]] const int registration = ::pthread_atfork(nullptr, nullptr, &count_fork);
+
+} // namespace
+} // namespace coproc::process

@@ -1,0 +1,330 @@
+#include "wire/messages.hpp"
+
+#include "protocol.capnp.h"
+
+#include <capnp/message.h>
+#include <capnp/serialize.h>
+#include <kj/exception.h>
+
+#include <cassert>
+#include <cstring>
+
+namespace coproc::wire {
+
+static_assert(protocol_version == protocol::PROTOCOL_VERSION);
+
+const char* describe(message_error error) noexcept {
+    switch (error) {
+    case message_error::malformed:
+        return "an envelope is not a valid Cap'n Proto message";
+    case message_error::unknown:
+        return "an envelope holds a message that this version of the protocol does not have";
+    }
+    return "an envelope is malformed in an unknown way";
+}
+
+namespace {
+
+using protocol::Command;
+using protocol::Report;
+using protocol::Stage;
+
+constexpr std::size_t word_bytes = sizeof(capnp::word);
+
+// ---- building ----
+
+/// At most max_text_bytes of a text, and no part of a UTF-8 character at its end.
+std::string_view cut(std::string_view text) noexcept {
+    if (text.size() <= max_text_bytes) {
+        return text;
+    }
+    const auto continues = [&](std::size_t at) {
+        return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
+    };
+    std::size_t end = max_text_bytes;
+    for (int i = 0; i < 3 && continues(end); ++i) {
+        --end;
+    }
+    return text.substr(0, continues(end) ? max_text_bytes : end);
+}
+
+/// Cap'n Proto ends a text with a zero byte.
+std::size_t text_words(std::string_view text) noexcept { return text.size() / word_bytes + 1; }
+
+std::size_t data_words(std::span<const std::byte> data) noexcept {
+    return (data.size() + word_bytes - 1) / word_bytes;
+}
+
+/// Words of an envelope: the pointer to the root, the root, and what the root points to.
+template <class Root>
+constexpr std::size_t envelope_words(std::size_t pointed_to) noexcept {
+    return 1 + capnp::sizeInWords<Root>() + pointed_to;
+}
+
+std::size_t words_of(const task_header& task) noexcept {
+    return envelope_words<Command>(task.name.empty() ? 0 : text_words(cut(task.name)));
+}
+
+std::size_t words_of(const module_header& module) noexcept {
+    return envelope_words<Command>(text_words(module.path) + data_words(module.build_id));
+}
+
+std::size_t words_of(const request_exit&) noexcept { return envelope_words<Command>(0); }
+
+std::size_t words_of(const reply_header& reply) noexcept {
+    return envelope_words<Report>(reply.text.empty() ? 0 : text_words(cut(reply.text)));
+}
+
+std::size_t words_of(const hello& greeting) noexcept {
+    return envelope_words<Report>(capnp::sizeInWords<protocol::Hello>() +
+                                  data_words(greeting.build_id));
+}
+
+std::size_t words_of(const log_text& log) noexcept {
+    return envelope_words<Report>(text_words(cut(log.text)));
+}
+
+template <class Message>
+std::size_t head_bytes_of(const Message& message) noexcept {
+    const std::size_t envelope_bytes = words_of(message) * word_bytes;
+    if (envelope_bytes > max_envelope_bytes) {
+        return 0;
+    }
+    return header_bytes + static_cast<std::size_t>(padded(envelope_bytes));
+}
+
+capnp::Data::Reader to_data(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const capnp::byte*>(bytes.data()), bytes.size()};
+}
+
+/// A text given as pointer and length: views need not end with a zero byte.
+void copy_text(std::string_view text, capnp::Text::Builder into) noexcept {
+    std::copy(text.begin(), text.end(), into.begin());
+}
+
+void fill(const task_header& from, Command::Builder command) {
+    Command::Task::Builder task = command.initTask();
+    task.setId(from.id);
+    task.setModule(from.module);
+    task.setFunctionModule(from.function_module);
+    task.setInvoker(from.invoker);
+    task.setFunction(from.function);
+    task.setDeadline(from.deadline_ns);
+    task.setRunLimit(from.run_limit_ns);
+    if (!from.name.empty()) {
+        const std::string_view name = cut(from.name);
+        copy_text(name, task.initName(static_cast<unsigned>(name.size())));
+    }
+}
+
+void fill(const module_header& from, Command::Builder command) {
+    Command::Module::Builder module = command.initModule();
+    module.setNumber(from.number);
+    copy_text(from.path, module.initPath(static_cast<unsigned>(from.path.size())));
+    module.setBuildId(to_data(from.build_id));
+}
+
+void fill(const request_exit&, Command::Builder command) { command.setRequestExit(); }
+
+Stage to_stage(reply_outcome outcome) noexcept {
+    switch (outcome) {
+    case reply_outcome::unknown_function:
+        return Stage::UNKNOWN_FUNCTION;
+    case reply_outcome::decode_failed:
+        return Stage::DECODE;
+    case reply_outcome::threw:
+        return Stage::THREW;
+    case reply_outcome::encode_failed:
+        return Stage::ENCODE;
+    case reply_outcome::value:
+    case reply_outcome::too_large:
+        break;
+    }
+    return Stage::TOO_LARGE;
+}
+
+void fill(const reply_header& from, Report::Builder report) {
+    report.setSequence(from.sequence);
+    if (from.outcome == reply_outcome::value) {
+        report.setValue();
+        return;
+    }
+    Report::Failed::Builder failed = report.initFailed();
+    failed.setStage(to_stage(from.outcome));
+    if (!from.text.empty()) {
+        const std::string_view text = cut(from.text);
+        copy_text(text, failed.initText(static_cast<unsigned>(text.size())));
+    }
+}
+
+void fill(const hello& from, Report::Builder report) {
+    protocol::Hello::Builder greeting = report.initHello();
+    greeting.setProtocolVersion(from.version);
+    greeting.setPid(from.pid);
+    greeting.setNonce(from.nonce);
+    greeting.setBuildId(to_data(from.build_id));
+}
+
+void fill(const log_text& from, Report::Builder report) {
+    const std::string_view text = cut(from.text);
+    copy_text(text, report.initLog(static_cast<unsigned>(text.size())));
+}
+
+/// Builds the envelope in its place. A FlatMessageBuilder takes exactly the words that it is given,
+/// which words_of knows, and so needs neither memory of its own nor a copy.
+template <class Root, class Message>
+std::size_t encode_as(const Message& message, std::uint64_t payload_bytes,
+                      std::span<std::byte> out) {
+    const std::size_t words = words_of(message);
+    const std::size_t size = header_bytes + static_cast<std::size_t>(padded(words * word_bytes));
+    if (words * word_bytes > max_envelope_bytes || size > out.size()) {
+        return 0;
+    }
+    assert(reinterpret_cast<std::uintptr_t>(out.data()) % word_bytes == 0);
+
+    const frame_header header{.envelope_bytes = static_cast<std::uint32_t>(words * word_bytes),
+                              .zero = 0,
+                              .payload_bytes = payload_bytes};
+    std::memcpy(out.data(), &header, header_bytes);
+    std::memset(out.data() + header_bytes, 0, size - header_bytes);
+    capnp::FlatMessageBuilder builder(
+        kj::arrayPtr(reinterpret_cast<capnp::word*>(out.data() + header_bytes), words));
+    fill(message, builder.initRoot<Root>());
+    return size;
+}
+
+// ---- parsing ----
+
+std::string_view view(capnp::Text::Reader text) noexcept { return {text.begin(), text.size()}; }
+
+std::span<const std::byte> view(capnp::Data::Reader data) noexcept {
+    return {reinterpret_cast<const std::byte*>(data.begin()), data.size()};
+}
+
+task_header read(Command::Task::Reader task) {
+    return {.id = task.getId(),
+            .module = task.getModule(),
+            .function_module = task.getFunctionModule(),
+            .invoker = task.getInvoker(),
+            .function = task.getFunction(),
+            .deadline_ns = task.getDeadline(),
+            .run_limit_ns = task.getRunLimit(),
+            .name = task.hasName() ? view(task.getName()) : std::string_view()};
+}
+
+command read(Command::Reader from) {
+    switch (from.which()) {
+    case Command::TASK:
+        return read(from.getTask());
+    case Command::MODULE: {
+        const Command::Module::Reader module = from.getModule();
+        return module_header{.number = module.getNumber(),
+                             .path = view(module.getPath()),
+                             .build_id = view(module.getBuildId())};
+    }
+    case Command::REQUEST_EXIT:
+        return request_exit{};
+    }
+    return message_error::unknown;
+}
+
+report read_failed(std::uint64_t sequence, Report::Failed::Reader failed) {
+    reply_header reply{.sequence = sequence,
+                       .text = failed.hasText() ? view(failed.getText()) : std::string_view()};
+    switch (failed.getStage()) {
+    case Stage::UNKNOWN_FUNCTION:
+        reply.outcome = reply_outcome::unknown_function;
+        return reply;
+    case Stage::DECODE:
+        reply.outcome = reply_outcome::decode_failed;
+        return reply;
+    case Stage::THREW:
+        reply.outcome = reply_outcome::threw;
+        return reply;
+    case Stage::ENCODE:
+        reply.outcome = reply_outcome::encode_failed;
+        return reply;
+    case Stage::TOO_LARGE:
+        reply.outcome = reply_outcome::too_large;
+        return reply;
+    }
+    return message_error::unknown;
+}
+
+report read(Report::Reader from) {
+    switch (from.which()) {
+    case Report::VALUE:
+        return reply_header{.sequence = from.getSequence()};
+    case Report::FAILED:
+        return read_failed(from.getSequence(), from.getFailed());
+    case Report::HELLO: {
+        const protocol::Hello::Reader greeting = from.getHello();
+        return hello{.version = greeting.getProtocolVersion(),
+                     .pid = greeting.getPid(),
+                     .nonce = greeting.getNonce(),
+                     .build_id = view(greeting.getBuildId())};
+    }
+    case Report::LOG:
+        return log_text{view(from.getLog())};
+    }
+    return message_error::unknown;
+}
+
+/// Reads the root of one segment. Cap'n Proto checks each pointer when it is followed, and reports
+/// with a kj::Exception, which ends here. The root, one struct and one text: nothing of ours is
+/// nested deeper.
+template <class Root, class Message>
+Message parse(std::span<const std::byte> envelope) {
+    assert(reinterpret_cast<std::uintptr_t>(envelope.data()) % word_bytes == 0);
+    const kj::ArrayPtr<const capnp::word> segment(
+        reinterpret_cast<const capnp::word*>(envelope.data()), envelope.size() / word_bytes);
+    capnp::ReaderOptions options;
+    // We follow each pointer once; Cap'n Proto counts the one to the root twice.
+    options.traversalLimitInWords = 2 * segment.size();
+    options.nestingLimit = 3;
+    try {
+        capnp::SegmentArrayMessageReader reader(kj::arrayPtr(&segment, 1), options);
+        return read(reader.getRoot<Root>());
+    } catch (const kj::Exception&) {
+        return message_error::malformed;
+    }
+}
+
+} // namespace
+
+command parse_command(std::span<const std::byte> envelope) {
+    return parse<Command, command>(envelope);
+}
+
+report parse_report(std::span<const std::byte> envelope) { return parse<Report, report>(envelope); }
+
+std::size_t head_bytes(const task_header& task) noexcept { return head_bytes_of(task); }
+std::size_t head_bytes(const module_header& module) noexcept { return head_bytes_of(module); }
+std::size_t head_bytes(const request_exit& request) noexcept { return head_bytes_of(request); }
+std::size_t head_bytes(const reply_header& reply) noexcept { return head_bytes_of(reply); }
+std::size_t head_bytes(const hello& greeting) noexcept { return head_bytes_of(greeting); }
+std::size_t head_bytes(const log_text& log) noexcept { return head_bytes_of(log); }
+
+std::size_t encode(const task_header& task, std::uint64_t payload_bytes, std::span<std::byte> out) {
+    return encode_as<Command>(task, payload_bytes, out);
+}
+std::size_t encode(const module_header& module, std::uint64_t payload_bytes,
+                   std::span<std::byte> out) {
+    return encode_as<Command>(module, payload_bytes, out);
+}
+std::size_t encode(const request_exit& request, std::uint64_t payload_bytes,
+                   std::span<std::byte> out) {
+    return encode_as<Command>(request, payload_bytes, out);
+}
+std::size_t encode(const reply_header& reply, std::uint64_t payload_bytes,
+                   std::span<std::byte> out) {
+    return encode_as<Report>(reply, payload_bytes, out);
+}
+std::size_t encode(const hello& greeting, std::uint64_t payload_bytes, std::span<std::byte> out) {
+    return encode_as<Report>(greeting, payload_bytes, out);
+}
+std::size_t encode(const log_text& log, std::uint64_t payload_bytes, std::span<std::byte> out) {
+    return encode_as<Report>(log, payload_bytes, out);
+}
+
+} // namespace coproc::wire

@@ -1,0 +1,68 @@
+#include "worker/connection.hpp"
+
+#include <cerrno>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+namespace coproc::worker {
+
+std::size_t connection::read(std::span<std::byte> into) noexcept {
+    for (;;) {
+        const ssize_t got = ::recv(socket_, into.data(), into.size(), 0);
+        if (got >= 0) {
+            return static_cast<std::size_t>(got);
+        }
+        if (errno != EINTR) {
+            return 0;
+        }
+    }
+}
+
+bool connection::reply_encoded(std::span<const std::byte> head,
+                               std::span<const std::byte> payload) noexcept {
+    switch (ring_.append(head, payload)) {
+    case memory::append_result::appended:
+        return true;
+    case memory::append_result::ring_bell:
+        return write(wire::doorbell_frame, {});
+    case memory::append_result::no_room:
+        break;
+    }
+    return write(head, payload);
+}
+
+bool connection::write(std::span<const std::byte> head,
+                       std::span<const std::byte> payload) noexcept {
+    static constexpr std::byte zeros[wire::frame_alignment] = {};
+    iovec pieces[] = {{const_cast<std::byte*>(head.data()), head.size()},
+                      {const_cast<std::byte*>(payload.data()), payload.size()},
+                      {const_cast<std::byte*>(zeros), wire::padding_after(payload.size())}};
+    std::size_t left = pieces[0].iov_len + pieces[1].iov_len + pieces[2].iov_len;
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = 3;
+    while (left > 0) {
+        const ssize_t sent = ::sendmsg(socket_, &message, MSG_NOSIGNAL);
+        if (sent < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return false;
+        }
+        left -= static_cast<std::size_t>(sent);
+        std::size_t skip = static_cast<std::size_t>(sent);
+        while (message.msg_iovlen > 0 && skip >= message.msg_iov->iov_len) {
+            skip -= message.msg_iov->iov_len;
+            ++message.msg_iov;
+            --message.msg_iovlen;
+        }
+        if (message.msg_iovlen > 0) {
+            message.msg_iov->iov_base = static_cast<std::byte*>(message.msg_iov->iov_base) + skip;
+            message.msg_iov->iov_len -= skip;
+        }
+    }
+    return true;
+}
+
+} // namespace coproc::worker

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "memory/shared_page.hpp"
+#include "wire/messages.hpp"
+
+#include <chrono>
+
+namespace coproc::worker {
+
+/// The task that a thread runs, for this_task.
+struct current_task {
+    const memory::shared_page* page;
+    std::uint64_t sequence;
+    const wire::task_header* header;
+    std::chrono::steady_clock::time_point started; ///< only if it has a run limit
+};
+
+/// Null outside of tasks.
+inline thread_local const current_task* this_thread_task = nullptr;
+/// The slot of the worker that this thread serves.
+inline thread_local std::size_t this_thread_slot = 0;
+
+} // namespace coproc::worker

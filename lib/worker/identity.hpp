@@ -1,0 +1,50 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace coproc::worker {
+
+/// Where a worker process leaves the program's own path.
+enum class entry {
+    exec,       ///< before main, in coproc::init at the latest
+    exec_main,  ///< in coproc::init, which main calls
+    program,    ///< it is coproc-worker or another program made to serve
+    forkserver, ///< it forks workers and serves nothing itself
+};
+
+/// What a process that was started as a worker is told by its parent.
+struct identity {
+    int socket = -1;         ///< the connection to the parent
+    int page = -1;           ///< the shared page
+    pid_t parent = -1;       ///< process number of the executor's process
+    std::uint32_t slot = 0;  ///< number of the worker in its executor
+    std::uint64_t nonce = 0; ///< returned to the parent in the hello
+    entry mode = entry::exec;
+
+    friend bool operator==(const identity&, const identity&) = default;
+};
+
+/// The environment variable that carries an identity.
+inline constexpr const char* identity_variable = "COPROC_WORKER";
+
+/// "3:4:1234:0:00000000deadbeef:exec": socket, page, parent, slot, nonce in 16 hexadecimal digits,
+/// mode. Pure.
+[[nodiscard]] std::string format_identity(const identity& worker);
+
+/// The inverse; nothing for any other text. Pure.
+[[nodiscard]] std::optional<identity> parse_identity(std::string_view text);
+
+/// The identity of this process; null if it is not a worker.
+///
+/// Found out once, before main and at the first call, also from static constructors. The variable
+/// is believed if the named parent is our parent and made the socket, and is removed in any case,
+/// so that what a task starts is not taken for a worker. The two descriptors are close-on-exec
+/// afterwards. Any thread.
+[[nodiscard]] const identity* current_identity();
+
+} // namespace coproc::worker

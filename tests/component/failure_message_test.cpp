@@ -1,0 +1,187 @@
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "exception/exception_codec.hpp"
+#include "failure_record.hpp"
+#include "support/catch.hpp"
+
+using coproc::certainty;
+using coproc::errc;
+using coproc::detail::failure_record;
+using coproc::detail::make_failure;
+using coproc::detail::worker_fate;
+
+extern "C" int task_without_a_name(int value) { return value + 1; }
+
+namespace {
+
+std::string message_of(errc code, certainty how) {
+    failure_record record;
+    record.code = code;
+    record.how_certain = how;
+    return make_failure(std::move(record)).message();
+}
+
+std::string message_of_death(std::optional<int> signal, std::optional<int> status,
+                             certainty how = certainty::may_have_run) {
+    auto fate = std::make_shared<worker_fate>();
+    fate->pid = 4242;
+    fate->signal = signal;
+    fate->status = status;
+    failure_record record;
+    record.code = errc::worker_terminated;
+    record.how_certain = how;
+    record.task_name = "crash";
+    record.fate = fate;
+    return make_failure(std::move(record)).message();
+}
+
+template <class E>
+std::string message_of_throw(const E& thrown) {
+    failure_record record;
+    record.code = errc::task_threw;
+    record.how_certain = certainty::ran;
+    record.task_name = "resize";
+    record.exception = std::make_exception_ptr(thrown);
+    return make_failure(std::move(record)).message();
+}
+
+} // namespace
+
+TEST_CASE("a message names task, worker, signal or status, and whether the task may have run") {
+    CHECK(message_of_death(SIGABRT, {}) ==
+          "crash: worker 4242 was killed by SIGABRT; the task may have run");
+    CHECK(message_of_death(SIGSEGV, {}, certainty::ran) ==
+          "crash: worker 4242 was killed by SIGSEGV; the task ran to its end, but its result is "
+          "lost");
+    CHECK(message_of_death({}, 3) ==
+          "crash: worker 4242 exited with status 3; the task may have run");
+    CHECK(message_of_death({}, {}) ==
+          "crash: worker 4242 ended, it is not known how; the task may have run");
+    CHECK(message_of_death(40, {}) ==
+          "crash: worker 4242 was killed by signal 40; the task may have run");
+}
+
+TEST_CASE("a message says what was thrown, and by what that was caused") {
+    CHECK(message_of_throw(std::invalid_argument("negative size")) ==
+          "resize: threw std::invalid_argument: negative size");
+    CHECK(message_of_throw(42) == "resize: threw int");
+    try {
+        try {
+            throw std::out_of_range("row 9");
+        } catch (...) {
+            std::throw_with_nested(std::runtime_error("bad table"));
+        }
+    } catch (...) {
+        failure_record record;
+        record.code = errc::task_threw;
+        record.how_certain = certainty::ran;
+        record.exception = std::current_exception();
+        CHECK(make_failure(std::move(record)).message() ==
+              "threw std::runtime_error: bad table, caused by std::out_of_range: row 9");
+    }
+    CHECK(message_of(errc::task_threw, certainty::ran) ==
+          "threw an exception that could not be brought here");
+}
+
+TEST_CASE("a message names the type that an exception had in the worker") {
+    using namespace coproc::exceptions;
+    failure_record record;
+    record.code = errc::task_threw;
+    record.how_certain = certainty::ran;
+    SECTION("a standard one") {
+        const auto thrown = std::make_exception_ptr(std::invalid_argument("negative size"));
+        record.exception = decode_exception(encode_exception(thrown), 1);
+        CHECK(make_failure(record).message() == "threw std::invalid_argument: negative size");
+    }
+    SECTION("an unknown one") {
+        record.exception = decode_exception(encode_exception(std::make_exception_ptr('c')), 1);
+        CHECK(make_failure(record).message() == "threw char");
+    }
+    SECTION("one that could not be read") {
+        record.exception = decode_exception({}, 1);
+        CHECK(make_failure(record).message() == "threw an exception that it could not describe");
+    }
+}
+
+TEST_CASE("a cause follows what happened") {
+    failure_record record;
+    record.code = errc::spawn_failed;
+    record.how_certain = certainty::not_started;
+    record.task_name = "fib";
+    record.cause = "posix_spawn: Resource temporarily unavailable";
+    CHECK(make_failure(std::move(record)).message() ==
+          "fib: no worker process could be started: posix_spawn: Resource temporarily "
+          "unavailable; the task did not start");
+}
+
+TEST_CASE("a task without a name is named by its function") {
+    failure_record record;
+    record.code = errc::timed_out;
+    record.function = reinterpret_cast<const void*>(&task_without_a_name);
+    CHECK(make_failure(record).message() ==
+          "task_without_a_name: timed out; the task may have run");
+    record.task_name = "its own";
+    CHECK(make_failure(record).message() == "its own: timed out; the task may have run");
+}
+
+TEST_CASE("what did not start says so") {
+    const auto not_started = certainty::not_started;
+    CHECK(message_of(errc::timed_out, not_started) == "timed out before it began");
+    CHECK(message_of(errc::cancelled, not_started) == "cancelled before it began");
+    CHECK(message_of(errc::encode_failed, not_started) ==
+          "the arguments could not be encoded; the task did not start");
+    CHECK(message_of(errc::decode_failed, not_started) ==
+          "the worker could not decode the arguments; the task did not start");
+    CHECK(message_of(errc::executor_shutdown, not_started) ==
+          "the executor was shut down; the task did not start");
+    CHECK(message_of(errc::nesting_too_deep, not_started) ==
+          "executors inside tasks of executors are nested too deep; the task did not start");
+    CHECK(message_of(errc::out_of_memory, not_started)
+              .starts_with("there was not enough memory to send the task; the task did not start"));
+}
+
+TEST_CASE("what ran says so") {
+    CHECK(message_of(errc::encode_failed, certainty::ran) ==
+          "the result could not be encoded; the task ran to its end, but its result is lost");
+    CHECK(message_of(errc::decode_failed, certainty::ran) ==
+          "the result could not be decoded; the task ran to its end, but its result is lost");
+    CHECK(message_of(errc::too_large, certainty::ran) ==
+          "the result is larger than a message may be; the task ran to its end, but its result is "
+          "lost; pass large data in a coproc::shared_array");
+}
+
+TEST_CASE("where there is something to do, the message says what") {
+    CHECK(message_of(errc::queue_full, certainty::not_started) ==
+          "the queue of the executor is full; the task did not start; wait for earlier tasks, or "
+          "raise executor_options::max_queued");
+    CHECK(message_of(errc::would_deadlock, certainty::may_have_run) ==
+          "the call would block the thread that runs the executor's loop, and wait for ever; the "
+          "task may have run; co_await the job, or call get() on another thread");
+    CHECK(message_of(errc::handshake_failed, certainty::not_started) ==
+          "the process that was started is not a worker of this build; the task did not start; "
+          "make coproc::init(argc, argv) the first line of main, and build worker and caller "
+          "together");
+    CHECK(message_of(errc::forked, certainty::not_started) ==
+          "this process is a fork of the one that made the executor, and has no workers; the task "
+          "did not start; make an executor after fork()");
+    auto fate = std::make_shared<worker_fate>();
+    fate->pid = 7;
+    fate->signal = SIGKILL;
+    failure_record record;
+    record.code = errc::out_of_memory;
+    record.fate = fate;
+    CHECK(make_failure(std::move(record)).message() ==
+          "worker 7 ran out of memory and was killed by SIGKILL; the task may have run; give it "
+          "more memory, or run fewer workers at a time");
+}
+
+TEST_CASE("a default failure says that there is no result") {
+    CHECK(coproc::failure().message() ==
+          "this result was never given a value: it was default-constructed, or the coroutine that "
+          "should have given it threw");
+}

@@ -1,0 +1,200 @@
+#include "unit/pool_world.hpp"
+
+#include <algorithm>
+#include <set>
+
+// What must hold after each event, whatever has happened.
+namespace coproc::test {
+
+using pool::action;
+using pool::slot_state;
+using pool::worker_state;
+using life = sim_process::life;
+using place = sim_task::place;
+
+void world::require(bool holds, const char* what) const {
+    if (!holds) {
+        throw violation(what);
+    }
+}
+
+void world::check() const {
+    check_counts();
+    check_workers();
+    check_nobody_waits_in_vain();
+}
+
+void world::check_counts() const {
+    pool::counts c = expected_;
+    for (const sim_task* t : open_) {
+        (t->where == place::queued ? c.queued : c.staged) += 1;
+    }
+    for (const sim_process& p : processes_) {
+        c.starting += p.exists() && !p.ready;
+        c.stopping += p.stopping();
+        if (p.takes_tasks()) {
+            (p.unsettled() > 0 ? c.busy : c.idle) += 1;
+        }
+    }
+    const pool::counts got = pool_.look();
+    require(got.queued == c.queued, "every waiting task is in the queue");
+    require(got.staged == c.staged, "every staged task is in one pipe");
+    require(got == c, "the counts are right");
+    require(pool_.unfinished() == open_.size(), "unfinished() counts what is not completed");
+    require(pool_.has_queued() == (c.queued > 0), "has_queued() tells of the queue");
+    require(c.starting + c.idle + c.busy <= limits_.max_workers, "max_workers is a limit");
+}
+
+void world::check_workers() const {
+    std::set<std::uint32_t> numbers;
+    bool expects_news = !open_.empty() || (pool_.shutting_down() != pool::shutdown_mode::none &&
+                                           shutdowns_completed_ == 0);
+    for (std::uint32_t i = 0; i < processes_.size(); ++i) {
+        const sim_process& p = processes_[i];
+        const pool::worker& w = pool_.worker_at(i);
+        require((w.state != worker_state::exited) == p.exists(),
+                "an entry is free without process");
+        if (!p.exists()) {
+            continue;
+        }
+        expects_news = expects_news || p.stopping() || p.killed || w.abandoned > 0;
+        require(w.slot == p.number, "a worker keeps its slot");
+        if (!p.stopping()) {
+            require(numbers.insert(w.slot).second, "no two workers have one slot");
+            require(w.slot < limits_.max_workers, "slots are numbered from 0");
+        }
+        require(w.window >= 2 && w.window <= limits_.max_window, "the window keeps its bounds");
+        require(w.tasks.unsettled() == p.unsettled(), "the pipe knows what is unsettled");
+        require(!w.condemned || w.state == worker_state::busy, "only busy workers are condemned");
+    }
+    require(pool_.needs_attention() == expects_news, "the pool knows whether it awaits news");
+}
+
+// Once the pool has all answers that it asked for.
+void world::check_nobody_waits_in_vain() const {
+    bool any_idle = false;
+    bool any_coming = pool_.next_tick() != pool::never;
+    for (std::uint32_t i = 0; i < processes_.size(); ++i) {
+        if (!processes_[i].answers.empty()) {
+            return;
+        }
+        any_idle = any_idle || pool_.worker_at(i).state == worker_state::idle;
+        any_coming = any_coming || processes_[i].exists();
+    }
+    require(!(any_idle && pool_.has_queued()), "no task waits while a worker idles");
+    require(open_.empty() || any_coming, "no task waits for nothing");
+    if (!any_idle || open_.empty()) {
+        return;
+    }
+    for (std::uint32_t i = 0; i < processes_.size(); ++i) {
+        const sim_process& p = processes_[i];
+        const pool::worker& w = pool_.worker_at(i);
+        for (std::uint64_t s = w.first_movable(); w.takes_tasks() && s < p.slots.size(); ++s) {
+            require(p.slots[s].settled, "no task waits behind another while a worker idles");
+        }
+    }
+}
+
+// Certainty is what the caller bases a second try on.
+void world::check_truth(const sim_task& t, const action& a) const {
+    if (a.code == pool::by_reply) {
+        require(t.answered, "a value comes from a reply");
+        require(t.begun == 1 && t.finished == 1, "a reply comes from one run");
+        require(a.how_certain == certainty::ran, "what was answered ran");
+        return;
+    }
+    switch (a.how_certain) {
+    case certainty::not_started:
+        require(t.begun == 0, "not_started: the function was not called");
+        return;
+    case certainty::may_have_run:
+        require(t.begun == 1, "may_have_run: its worker had begun it");
+        return;
+    case certainty::ran:
+        require(t.finished == 1, "ran: the function came to its end");
+        return;
+    }
+}
+
+// Whether there was a reason for this code.
+void world::check_reason(const sim_task& t, const action& a) const {
+    const bool started = a.how_certain != certainty::not_started;
+    const pool::shutdown_mode mode = pool_.shutting_down();
+    if (a.code == pool::by_reply) {
+        return;
+    }
+    switch (a.code) {
+    case errc::cancelled:
+        require(t.cancelled.has_value(), "cancelled: somebody did");
+        require(!started || t.cancelled == pool::cancel_type::terminal,
+                "only terminal cancellation gives up what runs");
+        return;
+    case errc::timed_out:
+        require(t.deadline <= now_ || t.run_timeout <= pool::duration::zero() ||
+                    (t.staged_at != pool::never && t.run_timeout != pool::no_limit &&
+                     now_ - t.staged_at >= t.run_timeout),
+                "timed_out: its time is over");
+        return;
+    case errc::executor_shutdown:
+        require(mode >= pool::shutdown_mode::cancel_queued, "executor_shutdown: it was");
+        require(!started || mode >= pool::shutdown_mode::kill, "cancel_queued lets run what runs");
+        return;
+    case errc::worker_terminated:
+        require(!started || t.had_worker, "worker_terminated: it had a worker");
+        return;
+    case errc::spawn_failed:
+    case errc::handshake_failed:
+        require(!started, "a failed start runs nothing");
+        return;
+    default:
+        require(false, "the pool has no other codes");
+    }
+}
+
+// A kill hits no innocent task, unless the worker is lost anyway or all are to be stopped.
+void world::check_kill(std::uint32_t index) const {
+    const sim_process& p = processes_[index];
+    if (!p.ready || p.crash_told || p.exit_asked ||
+        pool_.shutting_down() == pool::shutdown_mode::stop) {
+        return;
+    }
+    bool guilty = false;
+    for (const sim_slot& slot : p.slots) {
+        if (slot.settled) {
+            continue;
+        }
+        require(slot.state != slot_state::offered, "a kill comes after all else was taken back");
+        guilty = guilty || (slot.subject->where == place::done && slot.subject->given_up);
+    }
+    require(guilty, "a worker is killed for a task that was given up");
+    if (p.running && p.now == life::running) {
+        const sim_task& t = *p.slots[*p.running].subject;
+        require(t.where == place::done && t.grace != pool::no_limit, "a kill hits no innocent");
+    }
+}
+
+// Nothing happens any more, except that functions might end that have not been asked to.
+void world::check_nothing_is_overdue() const {
+    require(open_.empty() || pool_.shutting_down() < pool::shutdown_mode::kill,
+            "a killing shutdown answers every caller");
+    for (const sim_task* t : open_) {
+        require(t->deadline == pool::never, "a deadline ends a task");
+        require(t->where != place::staged || t->run_timeout == pool::no_limit,
+                "a run time-out ends a task");
+    }
+    for (const sim_process& p : processes_) {
+        if (p.now == life::running && p.running && pool_.needs_attention()) {
+            const sim_task& t = *p.slots[*p.running].subject;
+            require(!t.given_up || t.grace == pool::no_limit, "after its grace a task is killed");
+        }
+    }
+}
+
+void world::check_rest() const {
+    require(open_.empty() && pool_.unfinished() == 0, "every task comes to its end");
+    const pool::counts c = pool_.look();
+    require(c.busy == 0 && c.stopping == 0, "no worker is left busy");
+    require(!pool_.needs_attention(), "at rest the pool needs nothing");
+}
+
+} // namespace coproc::test

@@ -1,0 +1,174 @@
+#include "unit/pool_world.hpp"
+
+#include "support/pool_printers.hpp"
+
+#include <algorithm>
+
+// What a driver does with the pool's actions, and with what shared pages hold.
+namespace coproc::test {
+
+using pool::action;
+using pool::action_kind;
+using pool::slot_state;
+using life = sim_process::life;
+using place = sim_task::place;
+
+void world::perform() {
+    for (std::size_t i = 0; i < out_.size(); ++i) {
+        require(i < 20000, "the pool comes to rest");
+        const action a = out_[i];
+        perform(a);
+    }
+    out_.clear();
+    for (sim_task* t : open_) {
+        if (t->where == place::queued) {
+            t->staged_at = pool::never;
+        }
+    }
+}
+
+void world::perform(const action& a) {
+    note("    ", a);
+    require(shutdowns_completed_ == 0, "nothing follows shutdown_complete");
+    switch (a.kind) {
+    case action_kind::start_worker:
+        start(a);
+        return;
+    case action_kind::stage:
+        stage(a);
+        return;
+    case action_kind::recall:
+        recall(a);
+        return;
+    case action_kind::request_stop:
+        require(processes_[a.worker].ready, "only a ready worker is asked to stop");
+        processes_[a.worker].stop_word = a.sequence;
+        return;
+    case action_kind::request_exit:
+        require(processes_[a.worker].takes_tasks(), "a worker is asked to leave once");
+        require(processes_[a.worker].unsettled() == 0, "a worker that leaves has no task");
+        processes_[a.worker].exit_asked = true;
+        return;
+    case action_kind::kill:
+        kill(a);
+        return;
+    case action_kind::complete:
+        complete(a);
+        return;
+    case action_kind::shutdown_complete:
+        ++shutdowns_completed_;
+        require(open_.empty(), "a shutdown ends when all tasks have");
+        for (const sim_process& p : processes_) {
+            require(!p.exists(), "a shutdown ends when all workers have");
+        }
+        return;
+    }
+}
+
+void world::start(const action& a) {
+    if (processes_.size() <= a.worker) {
+        processes_.resize(a.worker + 1);
+    }
+    sim_process& p = processes_[a.worker];
+    require(!p.exists(), "an entry has one process");
+    require(!open_.empty(), "a worker is started for a task");
+    ++expected_.started_workers;
+    p.refused = false;
+    p.number = pool_.worker_at(a.worker).slot;
+    p.now = life::starting;
+    if (accidents_ && chance(start_failure_)) {
+        p.now = life::unstartable;
+        if (chance(500)) {
+            p = sim_process{};
+            p.refused = true;
+            pool_.start_failed(a.worker, errc::spawn_failed, now_, out_);
+        }
+    } else {
+        p.silent = accidents_ && chance(silence_);
+    }
+}
+
+void world::stage(const action& a) {
+    sim_process& p = processes_[a.worker];
+    sim_task& t = static_cast<sim_task&>(*a.subject);
+    require(t.where == place::queued, "what is staged was in the queue");
+    require(t.begun == 0, "what has begun is not sent again");
+    require(p.takes_tasks(), "only a ready worker gets tasks");
+    require(a.sequence == p.slots.size(), "sequence numbers have no gaps");
+    require(t.worker == a.worker && t.sequence == a.sequence, "a task knows its place");
+    if (late_answers_ && !t.had_worker) {
+        require(std::none_of(open_.begin(), open_.end(),
+                             [](const sim_task* other) {
+                                 return other->where == place::queued && other->had_worker;
+                             }),
+                "what comes back from a worker goes before what no worker has seen");
+    }
+    const std::size_t unsettled = p.unsettled();
+    if (unsettled > 0) {
+        require(t.run_timeout == pool::no_limit, "a timed task goes to an idle worker");
+        require(unsettled < pool_.worker_at(a.worker).window, "the window bounds the pipe");
+        require(a.sequence - p.oldest_unsettled() < limits_.max_window, "the slot is free");
+    }
+    t.where = place::staged;
+    t.had_worker = true;
+    t.staged_at = now_;
+    p.slots.push_back({.subject = &t});
+}
+
+void world::recall(const action& a) {
+    sim_process& p = processes_[a.worker];
+    sim_slot& slot = p.slots.at(a.sequence);
+    require(!slot.settled && !slot.recalling, "one recall at a time, of what is unsettled");
+    slot.recalling = true;
+    if (slot.state == slot_state::offered) {
+        slot.state = slot_state::recalled;
+    }
+    const sim_answer now{.sequence = a.sequence, .state = slot.state};
+    if (late_answers_) {
+        p.answers.push_back(now);
+    } else {
+        deliver(a.worker, now);
+    }
+}
+
+void world::deliver(std::uint32_t index, sim_answer a) {
+    note("    recalled ", a.sequence, " of ", index, ": ", a.state);
+    sim_slot& slot = processes_[index].slots[a.sequence];
+    slot.recalling = false;
+    if (!slot.settled && a.state == slot_state::recalled) {
+        slot.settled = true;
+        if (slot.subject->where == place::staged) {
+            slot.subject->where = place::queued;
+        }
+    }
+    pool_.recalled(index, a.sequence, a.state, now_, out_);
+}
+
+void world::kill(const action& a) {
+    sim_process& p = processes_[a.worker];
+    if (p.refused) {
+        return;
+    }
+    require(p.exists() && !p.killed, "what is killed is there, and is killed once");
+    check_kill(a.worker);
+    p.killed = true;
+    p.now = life::dead;
+}
+
+void world::complete(const action& a) {
+    sim_task& t = static_cast<sim_task&>(*a.subject);
+    require(t.where == place::queued || t.where == place::staged, "a task completes once");
+    require(t.state == pool::task_state::done, "a completed task is done");
+    require(!t.pool::queue_hook::is_linked() && !t.pool::expiry_hook::is_linked(),
+            "the pool has forgotten a completed task");
+    check_truth(t, a);
+    check_reason(t, a);
+    ++expected_.completed;
+    t.where = place::done;
+    t.given_up = t.begun > 0 && !t.answered;
+    t.code = a.code;
+    t.how_certain = a.how_certain;
+    open_.erase(std::find(open_.begin(), open_.end(), &t));
+}
+
+} // namespace coproc::test
