@@ -39,6 +39,8 @@ void encoder::refuse_nesting() const {
     throw encode_error("values are nested deeper than " + std::to_string(max_nesting) + " levels");
 }
 
-void decoder::fail(const char* what) const { throw decode_error(what, position()); }
+void decoder::fail(const char* what, std::size_t position) const {
+    throw decode_error(what, position);
+}
 
 } // namespace coproc

@@ -31,14 +31,17 @@ namespace coproc {
  *
  * The types below need no code:
  *   - numbers, enumerations, `bool`. A byte that is no bool is refused. An enumeration arrives with
- *     any value of its underlying type: the language does not say which ones have names.
+ *     any value of its underlying type, because nothing tells which ones have names: check it, or
+ *     give it a codec that does.
  *   - `std::array`, and with the headers of `codecs/`, which `submit.hpp` includes: strings,
  * vectors, tuples, pairs, optionals. `std::filesystem::path` needs `codecs/path.hpp`.
- *   - aggregates of such types, without C arrays, base classes, bit-fields, unions, and const or
- *     reference members.
+ *   - aggregates of such types, of at most 64 fields, without C arrays, base classes, bit-fields,
+ *     unions and references.
  */
 template <class T>
-struct codec : detail::default_codec<T> {};
+struct codec : detail::default_codec<T> {
+    using built_in = void; // not specialised: vectors of plain types may travel as one block
+};
 
 template <class T>
 void encoder::write(const T& value) {

@@ -23,7 +23,7 @@ public:
     decode_error(const std::string& what, std::size_t position);
     ~decode_error() override;
 
-    /// The byte of the message, counted from 0, at which reading stopped.
+    /// The byte of the message, counted from 0, that is wrong or missing.
     std::size_t position() const noexcept { return position_; }
 
 private:
@@ -71,7 +71,7 @@ public:
         std::uint64_t number = 0;
         std::memcpy(&number, read_block(sizeof number).data(), sizeof number);
         if (number > remaining() / each) [[unlikely]] {
-            fail("a length exceeds the message");
+            fail("a length exceeds the message", position() - sizeof number);
         }
         return static_cast<std::size_t>(number);
     }
@@ -88,8 +88,9 @@ public:
         }
     }
 
-    /// Throws `decode_error` with this text and the current position; for codecs that check values.
-    [[noreturn]] COPROC_API void fail(const char* what) const;
+    /// Throws `decode_error`, for codecs that check values.
+    [[noreturn]] COPROC_API void fail(const char* what, std::size_t position) const;
+    [[noreturn]] void fail(const char* what) const { fail(what, position()); }
 
 private:
     struct nesting {

@@ -50,7 +50,7 @@ struct default_codec<bool> : leaf_codec {
     static bool decode(decoder& in) {
         const std::byte byte = in.read_block(1)[0];
         if (byte > std::byte{1}) [[unlikely]] {
-            in.fail("a bool is neither 0 nor 1");
+            in.fail("a bool is neither 0 nor 1", in.position() - 1);
         }
         return byte == std::byte{1};
     }
@@ -93,10 +93,10 @@ requires(!is_plain<std::array<T, N>>) struct default_codec<std::array<T, N>> {
 };
 
 template <class T>
-requires(!is_plain<T> && array_size<T> == 0 && reflectable<T>) struct default_codec<T> {
+requires(!is_plain<T> && reflectable<T>) struct default_codec<T> {
     using parts = fields<T>;
-    static void encode(encoder& out, const T& value) {
-        boost::pfr::for_each_field(value, [&](const auto& field) { out.write(field); });
+    static void encode([[maybe_unused]] encoder& out, const T& value) {
+        visit_fields(value, [&](const auto&... field) { (out.write(field), ...); });
     }
     static T decode(decoder& in) { return decode_fields(in, parts{}); }
 

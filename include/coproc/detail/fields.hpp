@@ -1,18 +1,16 @@
 #pragma once
 
-// What an aggregate is made of, and which aggregates Boost.PFR can take apart.
+// What an aggregate is made of, and which aggregates can be taken apart.
 
-#include <boost/pfr/core.hpp>
+#include <coproc/detail/field_bindings.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
 
 namespace coproc::detail {
-
-template <class... T>
-struct types {};
 
 /// Converts to everything but `T`, so that initialising `T` with one of them copies nothing.
 template <class T>
@@ -53,7 +51,8 @@ consteval bool takes() {
 /// answer (nothing compiles) is SIZE_MAX.
 template <class T, std::size_t Count = 0, std::size_t Found = SIZE_MAX>
 consteval std::size_t most_initialisers() {
-    constexpr std::size_t limit = sizeof(T) * 8; // each may be a bit-field
+    // Each field may be a bit-field; one more than is allowed is too many.
+    constexpr std::size_t limit = std::min(sizeof(T) * 8, max_fields + 1);
     if constexpr (Count > limit) {
         return Found;
     } else if constexpr (takes<T, Count>()) {
@@ -107,46 +106,91 @@ consteval bool has_array() {
     (std::make_index_sequence<Count>{});
 }
 
-/// What speaks against taking an aggregate apart. Bit-fields and anonymous unions cannot be told
-/// beforehand: there the compiler's own message names them.
-enum class obstacle { none, not_an_aggregate, not_assignable, base_class, c_array };
-
+/// Structured bindings see the elements of these and not the fields.
 template <class T>
-consteval obstacle find_obstacle() {
-    if constexpr (!std::is_class_v<T> || !std::is_aggregate_v<T> ||
-                  !std::is_move_constructible_v<T>) {
-        return obstacle::not_an_aggregate;
-    } else if constexpr (!std::is_move_assignable_v<T>) { // a reference looks like a value
-                                                          // otherwise
-        return obstacle::not_assignable;
+concept tuple_like = requires {
+    std::tuple_size<T>::value;
+};
+
+/// The size of a class with these fields, if each has an address of its own.
+template <class... Fields>
+consteval std::size_t size_with(types<Fields...>) {
+    std::size_t size = 0;
+    ((size = (size + alignof(Fields) - 1) / alignof(Fields) * alignof(Fields) +
+             (std::is_empty_v<Fields> ? 0 : sizeof(Fields))),
+     ...);
+    return size;
+}
+
+template <class... Fields>
+consteval bool any_reference(types<Fields...>) {
+    return (std::is_reference_v<Fields> || ...);
+}
+
+/// What speaks against taking an aggregate apart. Anonymous unions, and bit-fields among fields
+/// that leave room for them, cannot be told beforehand: there the compiler's own message names
+/// them.
+enum class obstacle {
+    none,
+    not_an_aggregate,
+    too_many_fields,
+    base_class,
+    c_array,
+    reference,
+    bit_field
+};
+
+template <class T, std::size_t Count>
+consteval obstacle find_obstacle_in_fields() {
+    if constexpr (has_base<T, Count>()) {
+        return obstacle::base_class;
+    } else if constexpr (has_array<T, Count>()) {
+        return obstacle::c_array;
     } else {
-        constexpr std::size_t count = most_initialisers<T>();
-        if constexpr (count == SIZE_MAX) {
-            return obstacle::not_an_aggregate;
-        } else if constexpr (has_base<T, count>()) {
-            return obstacle::base_class;
-        } else if constexpr (has_array<T, count>()) {
-            return obstacle::c_array;
+        using found = decltype(types_of_fields<Count>(std::declval<T&>()));
+        if constexpr (any_reference(found{})) {
+            return obstacle::reference;
+        } else if constexpr (size_with(found{}) > sizeof(T) && !std::is_empty_v<T>) {
+            return obstacle::bit_field;
         } else {
             return obstacle::none;
         }
     }
 }
 
-/// Aggregates whose fields Boost.PFR can list.
+template <class T>
+consteval obstacle find_obstacle() {
+    if constexpr (!std::is_class_v<T> || tuple_like<T> || !std::is_aggregate_v<T> ||
+                  !std::is_move_constructible_v<T>) {
+        return obstacle::not_an_aggregate;
+    } else {
+        constexpr std::size_t count = most_initialisers<T>();
+        if constexpr (count == SIZE_MAX) {
+            return obstacle::not_an_aggregate;
+        } else if constexpr (count > max_fields) {
+            return obstacle::too_many_fields;
+        } else {
+            return find_obstacle_in_fields<T, count>();
+        }
+    }
+}
+
+/// Aggregates whose fields can be listed.
 template <class T>
 concept reflectable = find_obstacle<T>()
 == obstacle::none;
 
-template <class T, class Indices>
-struct fields_of;
-template <class T, std::size_t... I>
-struct fields_of<T, std::index_sequence<I...>> {
-    using type = types<std::remove_cv_t<boost::pfr::tuple_element_t<I, T>>...>;
-};
+template <class... Fields>
+types<std::remove_cv_t<Fields>...> without_cv(types<Fields...>);
 
 /// The types of the fields, as `types<...>`.
 template <reflectable T>
-using fields = typename fields_of<T, std::make_index_sequence<boost::pfr::tuple_size_v<T>>>::type;
+using fields = decltype(without_cv(types_of_fields<most_initialisers<T>()>(std::declval<T&>())));
+
+/// Calls `visit` with all fields.
+template <reflectable T, class Visit>
+constexpr decltype(auto) visit_fields(const T& value, Visit&& visit) {
+    return visit_fields<most_initialisers<T>()>(value, visit);
+}
 
 } // namespace coproc::detail

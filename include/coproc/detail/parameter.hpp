@@ -36,9 +36,10 @@ std::span<const T> read_view(decoder& in) {
     const std::size_t count = in.read_size(sizeof(T));
     const auto bytes = in.read_block(count * sizeof(T), alignof(T));
     if constexpr (std::is_same_v<T, bool>) {
-        for (const std::byte byte : bytes) {
+        for (const std::byte& byte : bytes) {
             if (byte > std::byte{1}) {
-                in.fail("a bool is neither 0 nor 1");
+                const auto left = static_cast<std::size_t>(bytes.data() + bytes.size() - &byte);
+                in.fail("a bool is neither 0 nor 1", in.position() - left);
             }
         }
     }
@@ -119,7 +120,7 @@ struct parameter<P, const char*> {
             return nullptr;
         }
         if (bytes.back() != '\0') {
-            in.fail("a C string has no end");
+            in.fail("a C string has no end", in.position() - 1);
         }
         return bytes.data();
     }

@@ -3,7 +3,6 @@
 #include <coproc/detail/fields.hpp>
 
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <type_traits>
@@ -14,9 +13,6 @@ template <class T>
 struct codec;
 
 namespace detail {
-
-template <class T>
-struct default_codec;
 
 template <class T>
 consteval std::size_t plain_size();
@@ -42,12 +38,15 @@ namespace detail {
 
 /// Plain, and nobody gave the type a codec of its own.
 template <class T>
-concept block = is_plain<T> && std::derived_from<codec<T>, default_codec<T>>;
+concept block = requires {
+    typename codec<T>::built_in;
+}
+&&is_plain<T>;
 
 template <class T>
-inline constexpr std::size_t array_size = 0;
+inline constexpr bool is_array = false;
 template <class T, std::size_t N>
-inline constexpr std::size_t array_size<std::array<T, N>> = N;
+inline constexpr bool is_array<std::array<T, N>> = true;
 
 template <class T>
 consteval std::size_t block_size() {
@@ -77,8 +76,8 @@ consteval std::size_t plain_size() {
         return plain_size<std::underlying_type_t<T>>();
     } else if constexpr (!std::is_trivially_copyable_v<T>) {
         return 0;
-    } else if constexpr (array_size<T> != 0) {
-        return block_size<typename T::value_type>() * array_size<T>;
+    } else if constexpr (is_array<T>) {
+        return block_size<typename T::value_type>() * std::tuple_size_v<T>;
     } else if constexpr (reflectable<T> && !std::is_empty_v<T>) {
         return sum_of_blocks(fields<T>{});
     } else {

@@ -43,13 +43,25 @@ struct without_first<types<First, Rest...>> {
     using type = types<Rest...>;
 };
 
+/// GCC 12 denies that a function takes an array for a `std::span`; it knows that the array
+/// converts.
+template <class Parameters, class... Args>
+inline constexpr bool all_convert = false;
+template <class... P, class... Args>
+requires(sizeof...(P) == sizeof...(Args)) inline constexpr bool all_convert<types<P...>, Args...> =
+    (std::is_convertible_v<Args, P> && ...);
+
 /// Describes `function(args...)`, or `function(stop_token, args...)` if only that compiles.
 template <class F, class... Args>
 struct call_shape {
-    static constexpr bool plain = std::is_invocable_v<F&, Args...>;
-    static constexpr bool takes_token = !plain && std::is_invocable_v<F&, std::stop_token, Args...>;
-
     using signature = typename parameters_of<F>::type;
+
+    static constexpr bool plain =
+        std::is_invocable_v<F&, Args...> || all_convert<signature, Args...>;
+    static constexpr bool takes_token =
+        !plain && (std::is_invocable_v<F&, std::stop_token, Args...> ||
+                   all_convert<signature, std::stop_token, Args...>);
+
     using offered = typename std::conditional_t<takes_token, without_first<signature>,
                                                 std::type_identity<signature>>::type;
     using parameters = typename matched<offered, types<>, Args...>::type;
