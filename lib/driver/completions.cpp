@@ -38,56 +38,57 @@ void executor_impl::post_ready() {
 }
 
 void executor_impl::run_ready() {
-    std::vector<ready_waiter> mine;
+    ready_batch mine;
     {
         const std::lock_guard lock(mutex_);
-        mine.swap(ready_);
+        mine = std::move(ready_);
+        ready_ = std::move(spare_);
     }
-    /// Runs also when a handler throws: what is left is posted, and the loop's rest is kept.
-    struct ending {
-        executor_impl& self;
-        std::vector<ready_waiter>& left;
-        ~ending() {
-            const std::lock_guard lock(self.mutex_);
-            if (self.ready_.empty()) {
-                self.ready_.swap(left); // keeps the memory, if nothing is left
-            } else {
-                self.ready_.insert(self.ready_.begin(), std::make_move_iterator(left.begin()),
-                                   std::make_move_iterator(left.end()));
-            }
-            self.post_ready();
-            self.flush(true);
-            self.rest();
-        }
-    } at_end{*this, mine};
-    run_some(mine);
+    run(std::move(mine));
 }
 
-// As many as fit into 50 us; the others wait for the loop to come round.
-void executor_impl::run_some(std::vector<ready_waiter>& waiters) {
-    constexpr auto slice = std::chrono::microseconds(50);
-    constexpr std::size_t between_looks = 16;
+void executor_impl::run(ready_batch mine) {
+    /// Runs also when a handler throws: what is left is posted.
+    struct ending {
+        executor_impl& self;
+        ready_batch& left;
+        ~ending() { self.end_turn(left); }
+    } at_end{*this, mine};
     const calling_scope scope(this);
-    const clock::time_point end = waiters.size() > 1 ? clock::now() + slice : clock::time_point();
-    std::size_t done = 0;
-    struct erasing {
-        std::vector<ready_waiter>& waiters;
-        std::size_t& done;
-        ~erasing() {
-            waiters.erase(waiters.begin(),
-                          waiters.begin() + static_cast<std::ptrdiff_t>(done));
+    // As many as fit into 50 us; the others wait for the loop to come round.
+    constexpr auto slice = std::chrono::microseconds(50);
+    constexpr unsigned between_looks = 16;
+    clock::time_point end;
+    for (unsigned called = 0; !mine.empty(); ++called) {
+        if (called % between_looks == between_looks - 1) {
+            const clock::time_point now = clock::now();
+            if (called == between_looks - 1) {
+                end = now + slice;
+            } else if (now >= end) {
+                return;
+            }
         }
-    } at_end{waiters, done};
-    while (done < waiters.size()) {
-        ready_waiter next = std::move(waiters[done]);
-        ++done;
+        ready_batch::entry next = mine.take();
         if (next.waiting != nullptr) {
             next.waiting->complete(std::move(next.job));
         }
-        if (done % between_looks == 0 && clock::now() >= end) {
-            return;
-        }
     }
+}
+
+void executor_impl::end_turn(ready_batch& left) {
+    if (!left.empty()) {
+        asio::post(io_, [self = shared_from_this(), batch = std::move(left)]() mutable {
+            self->run(std::move(batch));
+        });
+    }
+    const std::lock_guard lock(mutex_);
+    if (left.empty()) {
+        left.reset();
+        spare_ = std::move(left);
+    }
+    post_ready();
+    flush(true);
+    rest();
 }
 
 // A worker that has nothing to do gets its task now; what others get is written together, when the handlers that this

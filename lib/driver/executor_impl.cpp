@@ -144,6 +144,7 @@ job_ptr executor_impl::submit(encoder& arguments, const task_options& options,
             retain(j); // for the pool
             perform();
             after_events();
+            post_ready();
             return job;
         }
         cause = start_cause_;
@@ -172,6 +173,7 @@ void executor_impl::withdraw(job_core& job, withdrawal how) noexcept {
     pool_.cancel(job, type, clock::now(), actions_);
     perform();
     after_events();
+    post_ready();
 }
 
 void executor_impl::add_waiter(job_core& job, waiter& w) {
@@ -189,7 +191,7 @@ void executor_impl::add_waiter(job_core& job, waiter& w) {
         *last = &w;
         return;
     }
-    ready_.push_back({&w, share(job)});
+    ready_.add(&w, share(job));
     post_ready();
 }
 
@@ -199,7 +201,7 @@ void executor_impl::stop_waiting(job_core& job, const waiter* given_up) noexcept
         if (*w == given_up) {
             waiter* const found = *w;
             *w = found->next;
-            ready_.push_back({found, share(job)});
+            ready_.add(found, share(job));
             post_ready();
             return;
         }
@@ -242,14 +244,13 @@ job_ptr executor_impl::begin_shutdown(const shutdown_options& options) {
     pool_.shut_down(strength(options.mode), now, actions_);
     perform();
     after_events();
+    post_ready();
     return shutdown_;
 }
 
 void executor_impl::stop() noexcept {
     if (forked()) {
-        // What is ours belongs to the parent process, and destroying it would take its registrations from the
-        // parent's loop: it is left alone, for ever.
-        static_cast<void>(new (std::nothrow) std::shared_ptr<executor_impl>(shared_from_this()));
+        leave_alone();
         return;
     }
     end_everything(false);
@@ -258,10 +259,22 @@ void executor_impl::stop() noexcept {
     }
 }
 
-void executor_impl::loop_ends() noexcept { end_everything(true); }
+void executor_impl::loop_ends() noexcept {
+    if (forked()) {
+        leave_alone();
+    } else {
+        end_everything(true);
+    }
+}
+
+// In a forked child: what is ours belongs to the parent process, and destroying it would take its registrations from
+// the parent's loop.
+void executor_impl::leave_alone() noexcept {
+    static_cast<void>(new (std::nothrow) std::shared_ptr<executor_impl>(shared_from_this()));
+}
 
 void executor_impl::end_everything(bool loop_is_gone) noexcept {
-    std::vector<ready_waiter> left;
+    ready_batch left; // its destructor abandons the handlers
     {
         const std::lock_guard lock(mutex_);
         if (!stopped_) {
@@ -289,16 +302,12 @@ void executor_impl::end_everything(bool loop_is_gone) noexcept {
             timer_.reset();
             timer_set_ = false;
         }
+        shutdown_ = job_ptr(); // it shares this object
         if (loop_is_gone) {
             service_ = nullptr;
-            left.swap(ready_);
+            left = std::move(ready_);
         } else {
             post_ready();
-        }
-    }
-    for (ready_waiter& r : left) {
-        if (r.waiting != nullptr) {
-            r.waiting->abandon();
         }
     }
 }

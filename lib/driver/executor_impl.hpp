@@ -2,6 +2,7 @@
 
 #include "coproc/executor.hpp"
 #include "driver/job_core.hpp"
+#include "driver/ready_batch.hpp"
 #include "driver/worker_link.hpp"
 #include "pool/pool.hpp"
 
@@ -61,12 +62,6 @@ private:
     using link_ptr = std::shared_ptr<worker_link>;
     using clock = std::chrono::steady_clock;
 
-    /// A waiter whose job is done; or no waiter, and a job to be let go of.
-    struct ready_waiter {
-        waiter* waiting;
-        job_ptr job;
-    };
-
     // executor_impl.cpp
     job_ptr make_job(const task_options&, const target&, std::size_t argument_bytes);
     void arm_timer();
@@ -122,8 +117,10 @@ private:
     // completions.cpp
     void post_ready();
     void run_ready();
-    void run_some(std::vector<ready_waiter>&);
+    void run(ready_batch);
+    void end_turn(ready_batch& left);
     void end_everything(bool loop_is_gone) noexcept;
+    void leave_alone() noexcept;
 
     asio::any_io_executor io_;
     const executor_options options_;
@@ -139,9 +136,9 @@ private:
     std::vector<std::uint32_t> buried_; // links that are of no use once the actions are performed
     std::vector<std::uint32_t> dirty_; // links with frames to be written
     std::deque<std::uint32_t> to_start_;
-    std::vector<ready_waiter> ready_;
+    ready_batch ready_;
+    ready_batch spare_; // empty; keeps memory
     std::string start_cause_; // why the last start failed
-    errc start_code_ = errc::spawn_failed;
     job_ptr shutdown_;
     clock::time_point shutdown_limit_ = clock::time_point::max();
     shutdown_report report_;

@@ -3,6 +3,7 @@
 #include "driver/executor_impl.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include <poll.h>
 
@@ -58,6 +59,11 @@ void executor_service::shutdown() {
         if (const auto impl = weak.lock()) {
             impl->loop_ends();
         }
+    }
+    if (fork_generation_ != process::fork_generation()) {
+        // A forked child: they are the parent's, and so are their registrations with its loop.
+        static_cast<void>(new (std::nothrow) orphans(std::move(orphans_)));
+        return;
     }
     const std::lock_guard lock(mutex_);
     for (orphan& o : orphans_) {

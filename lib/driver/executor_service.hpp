@@ -1,6 +1,7 @@
 #pragma once
 
 #include "process/child.hpp"
+#include "process/fork_guard.hpp"
 
 #include <asio/any_io_executor.hpp>
 #include <asio/execution_context.hpp>
@@ -21,7 +22,8 @@ class executor_service final : public asio::execution_context::service {
 public:
     inline static asio::execution_context::id id;
 
-    explicit executor_service(asio::execution_context& context) : service(context) {}
+    explicit executor_service(asio::execution_context& context)
+        : service(context), fork_generation_(process::fork_generation()) {}
 
     void add(const std::shared_ptr<executor_impl>&);
     void remove(const executor_impl*) noexcept;
@@ -39,6 +41,7 @@ private:
     void shutdown() override;
     void reap_later(orphans::iterator);
 
+    const std::uint32_t fork_generation_;
     std::mutex mutex_;
     std::vector<std::pair<const executor_impl*, std::weak_ptr<executor_impl>>> executors_;
     orphans orphans_;

@@ -1,18 +1,19 @@
 #include "driver/job_core.hpp"
 
+#include "coproc/detail/recycling.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <new>
 
 namespace coproc::detail {
 
-static_assert(sizeof(job_core) % encoder::max_alignment == 0 || alignof(job_core) <= 16);
-
 job_ptr job_core::make(std::shared_ptr<executor_impl> owner, std::uint64_t id, std::size_t bytes) {
-    // operator new aligns to 16, and so is what lies behind the object.
-    constexpr std::size_t size = (sizeof(job_core) + 15) / 16 * 16;
-    static_assert(size == sizeof(job_core), "the arguments behind the object must be aligned to 16");
-    void* const memory = ::operator new(size + bytes);
+    // Recycled memory is aligned to 16, and so is what lies behind the object. What a size class leaves over is
+    // room for the value, too.
+    constexpr std::size_t size = sizeof(job_core);
+    bytes = (size + bytes + 63) / 64 * 64 - size;
+    void* const memory = allocate_recycled(size + bytes);
     return job_ptr(new (memory) job_core(std::move(owner), id, bytes));
 }
 
@@ -20,8 +21,9 @@ void retain(job_core& job) noexcept { job.references_.fetch_add(1, std::memory_o
 
 void release(job_core& job) noexcept {
     if (job.references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        const std::size_t bytes = sizeof(job_core) + job.block_bytes_;
         job.~job_core();
-        ::operator delete(static_cast<void*>(&job));
+        free_recycled(&job, bytes);
     }
 }
 

@@ -17,7 +17,7 @@ namespace coproc::detail {
 
 class executor_impl;
 
-class job_core final : public pool::task {
+class alignas(encoder::max_alignment) job_core final : public pool::task {
 public:
     /// A job with room for `bytes` bytes behind it. One reference is counted.
     static job_ptr make(std::shared_ptr<executor_impl> owner, std::uint64_t id, std::size_t bytes);
@@ -66,7 +66,7 @@ public:
 
 private:
     job_core(std::shared_ptr<executor_impl> owner, std::uint64_t id, std::size_t bytes) noexcept
-        : owner_(std::move(owner)), tail_bytes_(bytes) {
+        : owner_(std::move(owner)), block_bytes_(bytes), tail_bytes_(bytes) {
         header.id = id;
     }
     ~job_core() = default;
@@ -77,7 +77,8 @@ private:
     std::atomic<std::uint32_t> references_{1};
     std::atomic<bool> done_{false};
     bool has_value_ = false;
-    // Behind the object: the arguments, at 0, then the name; later the value, if it fits.
+    const std::size_t block_bytes_; // behind the object
+    // Of these: the arguments, at 0, then the name; later the value, if it fits before the name.
     std::size_t tail_bytes_;
     std::size_t size_ = 0; // of the arguments, then of the value
     std::shared_ptr<const payload> large_arguments_;

@@ -146,12 +146,12 @@ void executor_impl::finish(job_core& job) {
     job_ptr counted(&job);
     waiter* w = std::exchange(job.waiters, nullptr);
     if (w == nullptr) {
-        ready_.push_back({nullptr, std::move(counted)});
+        ready_.add(nullptr, std::move(counted));
         return;
     }
     while (w != nullptr) {
         waiter* const next = w->next;
-        ready_.push_back({w, counted});
+        ready_.add(w, counted);
         w = next;
     }
 }
@@ -182,7 +182,7 @@ void executor_impl::listen() {
         if (state == pool::worker_state::idle && !options_.watch_idle) {
             continue;
         }
-        if (!l->reading && !l->ended) {
+        if (!l->reading && !l->ended && !l->distrusted) {
             read(w);
         }
         if (l->child && !l->watching) {

@@ -75,6 +75,9 @@ void executor_impl::install(std::uint32_t worker, launched_worker made) {
     }
     if (pool_.worker_at(worker).killed) {
         links_[worker]->kill();
+        if (!links_[worker]->child) {
+            bury(*links_[worker], worker);
+        }
     }
 }
 
@@ -83,7 +86,6 @@ void executor_impl::start_failed(std::uint32_t worker, std::string cause) {
         return;
     }
     start_cause_ = std::move(cause);
-    start_code_ = errc::spawn_failed;
     pool_.start_failed(worker, errc::spawn_failed, clock::now(), actions_);
 }
 

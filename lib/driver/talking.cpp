@@ -284,7 +284,7 @@ void executor_impl::on_death(const link_ptr& l, std::uint32_t worker,
 // What the worker wrote before it died still counts.
 void executor_impl::finish_death(worker_link& l, std::uint32_t worker) {
     take_all(l, worker);
-    for (;;) {
+    while (!l.distrusted) {
         const std::span<std::byte> into = l.reader.prepare();
         const ssize_t got =
             ::recv(l.socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
@@ -316,7 +316,6 @@ void executor_impl::bury(worker_link& l, std::uint32_t worker) {
         if (!l.last_words.empty()) {
             start_cause_ += ": " + l.last_words;
         }
-        start_code_ = errc::handshake_failed;
     }
     exited(worker, pool_.worker_at(worker).state == pool::worker_state::starting
                        ? errc::handshake_failed

@@ -66,7 +66,7 @@ void worker_link::introduce(std::uint32_t module) {
 
 bool worker_link::write() noexcept {
     unwritten = 0;
-    while (!writer.empty() && !ended) {
+    while (!writer.empty() && !mute) {
         std::array<std::span<const std::byte>, 16> pieces;
         std::array<iovec, 16> vectors;
         const std::size_t count = writer.pending(pieces);
@@ -84,7 +84,7 @@ bool worker_link::write() noexcept {
             return false;
         } else if (errno != EINTR) {
             // The worker is dead or has closed its end: reading will tell.
-            ended = true;
+            mute = true;
         }
     }
     return true;

@@ -65,7 +65,8 @@ public:
     bool awaits_room = false;  ///< an async_wait for the socket to be writable is on its way
     bool bell_armed = false;
     bool dirty = false;        ///< is in the list of links to be flushed
-    bool ended = false;        ///< end of stream, or the socket is broken
+    bool mute = false;         ///< nothing can be written to it any more
+    bool ended = false;        ///< end of stream: nothing more can be read
     bool distrusted = false;   ///< it broke the protocol: nothing that it says counts
     bool crash_seen = false;
     bool reaped = false;       ///< the process is; what it wrote may not have been taken yet
@@ -73,7 +74,6 @@ public:
     std::size_t replies = 0;   ///< since the pool was last told
     std::size_t unwritten = 0; ///< tasks in the writer
 
-    errc end_code = errc::worker_terminated; ///< for the tasks that it may have run
     std::string end_cause;                   ///< why it was killed, if that was our doing
     std::string last_words;                  ///< from its log frames
 

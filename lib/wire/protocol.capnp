@@ -19,49 +19,67 @@
 #     then        payload: the bytes that a codec wrote, then zeros up to a multiple of 16
 #
 # All numbers are little-endian. A frame begins at a multiple of 16 of the stream, so payloads are
-# aligned to 16 in any buffer that is. A frame whose two sizes are zero is a doorbell: it carries
-# nothing and says "look at the shared page".
+# aligned to 16 in any buffer that is. The receiver does not look at the zeros after envelope and
+# payload. A frame whose two sizes are zero is a doorbell: it carries nothing and says "look at the
+# shared page". A payload without an envelope is malformed.
+#
 # The whole frame is at most max_message_bytes long; who receives a longer one treats the connection
 # as broken. A frame that cannot be parsed breaks the connection; a payload that cannot be decoded
-# costs only its task, because the envelope that names the task is readable without it.
+# costs only its task, because the envelope that names the task is readable without it. A union
+# member or an enumerant that the receiver does not know is no better than a malformed envelope.
+#
+# Texts for people (a task's name, a failure's text, a log) are cut to 4096 bytes by who sends them.
+# Those of a worker may come from whoever has taken it over: show them as data.
 #
 # Who sends what
 # --------------
 #     worker, first    hello, once, before anything else; or log and the end of the stream if the
 #                      worker cannot serve
-#     parent           nothing before the worker's hello was accepted; then module, task, requestExit
+#     parent           nothing before the worker's hello was accepted; then module, task and
+#                      requestExit
 #     worker           reply (ring or socket), doorbell (socket), log (socket)
 #
 # Tasks and sequence numbers
 # --------------------------
-# The n-th task frame on a connection, counted from 0, has sequence number n; no frame says so. Before
-# the parent stages a task frame it stores (n, offered) in slot n mod K of the shared page. The worker
-# takes a task only by changing that slot from (n, offered) to (n, begun); if it cannot, the task was
-# recalled: it skips the frame and decodes nothing. It stores (n, finished) when the function has
-# returned, before it encodes the reply.
+# The n-th task frame on a connection, counted from 0, has sequence number n; no frame says so.
+# Before the parent stages a task frame it stores (n, offered) in slot n mod K of the shared page.
+# The worker takes a task only by changing that slot from (n, offered) to (n, begun); if it cannot,
+# the task was recalled: it skips the frame and decodes nothing. It stores (n, finished) when the
+# function has returned or thrown, before it encodes the reply.
+#
 # A slot may be used for number n + K once the task with number n is settled: answered, recalled, or
-# judged after the worker's death. The `id` of a task is the executor's own number for it, never used
-# again during the executor's life; it serves messages and this_task::id(), never matching.
+# judged after the worker's death. The frame of a recalled task may still lie in the pipe then: the
+# worker finds another number in the slot and skips it. The `id` of a task is the executor's own
+# number for it, never used again during the executor's life; it serves messages and
+# this_task::id(), never matching.
 #
 # Replies
 # -------
-# A worker answers each task that it has begun, in order, exactly once, with the task's sequence
-# number, before it begins another one. A reply goes into the reply ring if there is room for it now,
-# else over the socket, completely. After appending to the ring the worker sends a doorbell if the
-# parent has armed the bell. The parent drains the ring before it takes a reply frame from the socket,
-# so the order of replies is the order of tasks.
+# A worker answers each task that it has begun exactly once, with the task's sequence number, and
+# completely before it begins another one. A reply goes into the reply ring if there is room for it
+# now and it is no larger than a quarter of the ring, else over the socket. The ring holds replies
+# and nothing else, one frame after the other, each wrapping around the end where it meets it, and
+# only whole frames are published. After publishing one the worker sends a doorbell if the parent
+# has armed the bell. A doorbell may come late: when the parent has found the replies by itself, it
+# means nothing.
+#
+# The parent drains the ring before it takes a reply from the socket, so that it misses none that
+# came earlier. It may find later ones there as well: a worker that has sent a reply over the socket
+# goes on. Replies are therefore matched by sequence number and never by their order.
 #
 # Death
 # -----
-# Whatever the worker wrote to the ring or the socket before it died still counts: the parent drains
-# both first. Then it judges each unanswered task by its slot: offered - it never began and goes to
-# another worker; finished - it ran and its result is lost; begun or anything else - it may have run.
-# What is lost with a worker is the one task that it was running.
+# Whatever the worker wrote to the ring or the socket before it died still counts: once the worker
+# is certainly dead, the parent drains both. Only then does it judge each unanswered task by its
+# slot: offered - it never began and goes to another worker; finished - it ran and its result is
+# lost; begun or anything else - it may have run. What is lost with a worker is the one task that it
+# was running. A frame of which only a part arrived is not there.
 #
 # Versions
 # --------
-# The version below goes up with every change that an older peer would misread. Parent and worker are
-# the same build in all start methods that send addresses, so versions are compared for equality.
+# The version below goes up with every change that an older peer would misread. Parent and worker
+# are the same build in all start methods that send addresses, so versions are compared for
+# equality.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("coproc::protocol");
@@ -99,8 +117,8 @@ struct Command {
     }
     # Names a module (the executable or a shared library) by a number that later task frames on this
     # connection use. Sent before the first task that needs it. Number 0 is the executable itself
-    # and is never sent. Two modules are the same if path and build-id are; a module without build-id
-    # is told by path, device, inode, size and time of modification, packed into buildId.
+    # and is never sent. Two modules are the same if path and build-id are; a module without
+    # build-id is told by path, device, inode, size and time of modification, packed into buildId.
 
     requestExit @11 :Void;
     # No task follows. The worker leaves when it has answered what it has begun.
@@ -120,8 +138,8 @@ struct Report {
       text @3 :Text;
       # For a person: what went wrong. Empty for `threw`.
     }
-    # There is no value. For `threw` the payload is a message whose root is `Thrown`, or empty if the
-    # exception could not be encoded at all.
+    # There is no value. For `threw` the payload is a message whose root is `Thrown`, or empty if
+    # the exception could not be encoded at all.
 
     hello @4 :Hello;
     # The worker can take tasks.
@@ -163,7 +181,8 @@ struct Thrown {
   kind @2 :Kind;
   # The standard type that the caller's side makes of it.
   code @3 :Int32;
-  # systemError, filesystemError, iosFailure, futureError: value of code(). regexError: value of code().
+  # systemError, filesystemError, iosFailure, futureError: value of code(). regexError: value of
+  # code().
   category @4 :Text;
   # systemError and its kin: name of the error category.
   paths @5 :List(Text);

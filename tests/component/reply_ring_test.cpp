@@ -74,6 +74,15 @@ TEST_CASE("reply_ring: what goes in comes out") {
     CHECK(ring.reader.next().kind == frame_kind::need_more);
 }
 
+TEST_CASE("reply_ring: a payload is followed by zeros, whatever lay there") {
+    ring_fixture<256> ring;
+    std::ranges::fill(ring.memory, std::byte{0xFF});
+    CHECK(ring.append(1, test::counting_bytes(3)) == append_result::appended);
+    const bytes expected = test::make_frame(reply_header{.sequence = 1}, test::counting_bytes(3));
+    CHECK(std::equal(expected.begin(), expected.end(), ring.memory));
+    CHECK(ring.memory[expected.size()] == std::byte{0xFF});
+}
+
 TEST_CASE("reply_ring: a full ring takes nothing, and all of it again when it was read") {
     ring_fixture<256> ring;
     for (std::uint64_t round = 0; round < 50; ++round) {

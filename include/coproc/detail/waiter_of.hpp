@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coproc/detail/job_core.hpp>
+#include <coproc/detail/recycling.hpp>
 
 #include <asio/associated_allocator.hpp>
 #include <asio/associated_cancellation_slot.hpp>
@@ -10,6 +11,7 @@
 
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 // A completion handler in the waiter's clothes. Its memory comes from the handler's allocator, its executor is
@@ -22,8 +24,12 @@ namespace coproc::detail {
 template <class Handler, class Deliver>
 class waiter_of final : public waiter {
     using handler_executor = asio::associated_executor_t<Handler, asio::any_io_executor>;
-    using allocator = typename std::allocator_traits<
-        asio::associated_allocator_t<Handler>>::template rebind_alloc<waiter_of>;
+    // A handler without an allocator of its own gets memory that is recycled.
+    using given_allocator =
+        typename std::allocator_traits<asio::associated_allocator_t<Handler>>::template rebind_alloc<
+            waiter_of>;
+    using allocator = std::conditional_t<std::is_same_v<given_allocator, std::allocator<waiter_of>>,
+                                         recycling_allocator<waiter_of>, given_allocator>;
     using work_guard = asio::executor_work_guard<handler_executor>;
 
 public:

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// What this process has: children, descriptors.
+namespace test {
+
+/// Whether there is any, also one that is dead and not reaped.
+inline bool has_children() {
+    siginfo_t info{};
+    return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
+}
+
+/// The processes that this one's threads have started and that are not reaped.
+inline std::vector<pid_t> children() {
+    std::vector<pid_t> found;
+    std::error_code gone;
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", gone)) {
+        std::ifstream list(thread.path() / "children");
+        found.insert(found.end(), std::istream_iterator<pid_t>(list),
+                     std::istream_iterator<pid_t>());
+    }
+    return found;
+}
+
+inline std::size_t open_descriptors() {
+    std::filesystem::directory_iterator all("/proc/self/fd");
+    return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1; // less its own
+}
+
+/// A descriptor that is readable once the process has ended.
+inline int open_process(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+
+/// Blocks until the process has ended; false: it has not, after so long.
+inline bool await_end(int pidfd, int milliseconds) {
+    pollfd wait{.fd = pidfd, .events = POLLIN, .revents = 0};
+    return ::poll(&wait, 1, milliseconds) == 1;
+}
+
+} // namespace test
