@@ -205,8 +205,10 @@ asio::awaitable<void> dropping() {
     auto running = executor.submit(stay, first.name());
     auto other = co_await first.arrival();
     { auto dropped = executor.submit(stay, never.name()); }
-    { auto replaced = executor.submit(stay, never.name());
-      replaced = executor.submit(same, 1); }
+    {
+        auto replaced = executor.submit(stay, never.name());
+        replaced = executor.submit(same, 1);
+    }
     executor.submit(stay, detached.name()).detach();
     { auto dropped_running = std::move(running); }
     other.close(); // it runs to its end, unseen
