@@ -32,7 +32,7 @@ pool::admission pool::submit(task& t, time_point now, actions& out) {
     queue_.push_back(t);
     ++submitted_;
     set_expiry(t, t.deadline);
-    if (t.deadline <= now) {
+    if (t.deadline <= now || t.run_timeout <= duration::zero()) {
         expire(t, out);
         return admission::accepted;
     }

@@ -256,7 +256,9 @@ asio::awaitable<void> timeouts() {
         CHECK(got.error() == std::errc::timed_out);
         CHECK(got.error().certainty() == certainty::not_started);
         const auto run = co_await executor.submit({.run_timeout = over, .grace = 0ms}, same, 1);
+        REQUIRE(run.has_error());
         CHECK(run.error() == errc::timed_out);
+        CHECK(run.error().certainty() == certainty::not_started);
     }
     for (const bool whole : {true, false}) {
         test::meeting meeting(loop);

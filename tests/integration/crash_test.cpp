@@ -283,7 +283,8 @@ TEST_CASE("ten thousand tasks end rightly while workers are killed", "[process][
     const std::size_t descriptors = test::open_descriptors();
     {
         asio::io_context loop;
-        coproc::executor executor(loop, {.max_workers = 4});
+        // It may well be that none is ready before it is killed.
+        coproc::executor executor(loop, {.max_workers = 4, .max_failed_starts = 10000});
         std::vector<coproc::job<int>> jobs;
         for (int i = 0; i < 10000; ++i) {
             jobs.push_back(executor.submit(spin, i));
