@@ -21,7 +21,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-// What callers, systems and workers do wrong. Each ends in one failure with a sentence, and the next task works.
+// What callers, systems and workers do wrong. Each ends in one failure with a sentence, and the
+// next task works.
 
 namespace {
 
@@ -64,7 +65,8 @@ std::pair<std::string, int> output_of(const std::string& command) {
     return {text, ::pclose(pipe)};
 }
 
-// ---- tasks that break their worker's word. The socket and the page are the first descriptors given to a worker.
+// ---- tasks that break their worker's word. The socket and the page are the first descriptors
+// given to a worker.
 
 int send_bytes(std::string bytes, std::size_t times) {
     for (std::size_t i = 0; i < times; ++i) {
@@ -80,8 +82,7 @@ int scribble(int byte) {
     std::ifstream maps("/proc/self/maps");
     int found = 0;
     for (std::string line; std::getline(maps, line);) {
-        if (line.find("rw-s") != std::string::npos &&
-            line.find("memfd:") != std::string::npos) {
+        if (line.find("rw-s") != std::string::npos && line.find("memfd:") != std::string::npos) {
             const auto first = std::stoull(line, nullptr, 16);
             const auto last = std::stoull(line.substr(line.find('-') + 1), nullptr, 16);
             std::memset(reinterpret_cast<void*>(first), byte, last - first);
@@ -95,40 +96,39 @@ asio::awaitable<void> liars() {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor(loop, {.max_workers = 1, .max_message_bytes = 1 << 20});
     const std::vector<std::string> lies{
-        std::string(1, '\xff'),                              // less than a header, and no end
-        std::string(64, '\xff'),                             // no header
-        std::string(100000, '\xff'),                         // more than a buffer of it
+        std::string(1, '\xff'),      // less than a header, and no end
+        std::string(64, '\xff'),     // no header
+        std::string(100000, '\xff'), // more than a buffer of it
         std::string("\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16) + std::string(240, '\x7f'),
         std::string("\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16) + std::string(48, '\0'),
     };
     for (std::size_t i = 0; i < lies.size(); ++i) {
         for (const std::size_t times : {1, 50}) {
             INFO("lie " << i << ", " << times << " times");
-            auto job = executor.submit({.timeout = 3s, .grace = 0ms}, send_bytes, lies[i], times);
-            const auto got = co_await std::move(job);
+            const bool unfinished = lies[i].size() * times < 16;
+            const coproc::duration limit = unfinished ? 100ms : coproc::no_limit;
+            const auto got = co_await executor.submit({.timeout = limit, .grace = 0ms}, send_bytes,
+                                                      lies[i], times);
             REQUIRE(got.has_error());
             INFO(got.error().message());
-            CHECK((got.error() == errc::worker_terminated || (lies[i].size() * times < 16 &&
-                                                              got.error() == errc::timed_out)));
-            CHECK(got.error().certainty() == certainty::may_have_run);
+            CHECK(got.error() == (unfinished ? errc::timed_out : errc::worker_terminated));
             const auto next = co_await executor.submit(same, 3);
             CHECK(next.value() == 3);
         }
     }
     for (const int byte : {0x00, 0x01, 0x7f, 0xff}) {
         INFO("scribbled " << byte);
-        const auto got = co_await executor.submit({.timeout = 3s, .grace = 0ms}, scribble, byte);
+        const auto got = co_await executor.submit({.timeout = 300ms, .grace = 0ms}, scribble, byte);
         CHECK((got.has_value() || got.error() == errc::worker_terminated ||
                got.error() == errc::timed_out));
         // The page is that worker's alone: whatever it is now, a task or two later all is well.
         for (int i = 0;; ++i) {
-            const auto next =
-                co_await executor.submit({.timeout = 3s, .grace = 0ms}, same, 3);
+            const auto next = co_await executor.submit({.timeout = 1s, .grace = 0ms}, same, 3);
             if (next.has_value()) {
                 CHECK(next.value() == 3);
                 break;
             }
-            REQUIRE(i < 3);
+            REQUIRE(i < 20);
         }
     }
 }
@@ -168,7 +168,8 @@ TEST_CASE("a queue that is full refuses", "[bad]") {
 }
 
 TEST_CASE("a function outside of all modules is unknown", "[bad]") {
-    void* const code = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const code =
+        ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(code != MAP_FAILED);
     asio::io_context loop;
     coproc::executor executor(loop, {.max_workers = 1});
@@ -292,7 +293,8 @@ TEST_CASE("workers end with their host, also while they compute", "[process][bad
 TEST_CASE("a host may ignore its children, or reap them itself", "[process][bad]") {
     const auto crashes = [](coproc::executor& executor, asio::io_context& loop,
                             const std::function<void()>& after) {
-        auto job = executor.submit(+[](int) -> int { std::_Exit(7); }, 1);
+        auto job = executor.submit(
+            +[](int) -> int { std::_Exit(7); }, 1);
         auto next = executor.submit(same, 2);
         asio::co_spawn(
             loop,

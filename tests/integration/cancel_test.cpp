@@ -205,8 +205,10 @@ asio::awaitable<void> dropping() {
     auto running = executor.submit(stay, first.name());
     auto other = co_await first.arrival();
     { auto dropped = executor.submit(stay, never.name()); }
-    { auto replaced = executor.submit(stay, never.name());
-      replaced = executor.submit(same, 1); }
+    {
+        auto replaced = executor.submit(stay, never.name());
+        replaced = executor.submit(same, 1);
+    }
     executor.submit(stay, detached.name()).detach();
     { auto dropped_running = std::move(running); }
     other.close(); // it runs to its end, unseen
@@ -254,7 +256,9 @@ asio::awaitable<void> timeouts() {
         CHECK(got.error() == std::errc::timed_out);
         CHECK(got.error().certainty() == certainty::not_started);
         const auto run = co_await executor.submit({.run_timeout = over, .grace = 0ms}, same, 1);
+        REQUIRE(run.has_error());
         CHECK(run.error() == errc::timed_out);
+        CHECK(run.error().certainty() == certainty::not_started);
     }
     for (const bool whole : {true, false}) {
         test::meeting meeting(loop);

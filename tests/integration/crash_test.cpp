@@ -107,9 +107,9 @@ asio::awaitable<void> task_sixty() {
         CHECK(worker->signal == SIGTRAP);
         bool found = false;
         for (const coproc::stack_frame& frame : worker->backtrace) {
-            found = found || (frame.function.find("trap_at_sixty") != std::string::npos &&
-                              frame.file.find("crash_test.cpp") != std::string::npos &&
-                              frame.line > 0);
+            found =
+                found || (frame.function.find("trap_at_sixty") != std::string::npos &&
+                          frame.file.find("crash_test.cpp") != std::string::npos && frame.line > 0);
         }
         CHECK(found);
     }
@@ -172,7 +172,8 @@ asio::awaitable<void> idle_death() {
         const int pid = (co_await executor.submit(worker_pid)).value();
         const int watched = test::open_process(pid);
         ::kill(pid, SIGKILL);
-        // In half of the rounds the next task meets a worker that is dying, in the others a dead one.
+        // In half of the rounds the next task meets a worker that is dying, in the others a dead
+        // one.
         if (i % 2 == 0) {
             CHECK(test::await_end(watched, 10000));
         }
@@ -211,7 +212,8 @@ asio::awaitable<void> outside_signals() {
     auto other = co_await meeting.arrival(&pid);
     ::kill(pid, SIGINT);
     // From a process that is not its parent.
-    std::system(("kill -TERM " + std::to_string(pid) + "; kill -HUP " + std::to_string(pid)).c_str());
+    std::system(
+        ("kill -TERM " + std::to_string(pid) + "; kill -HUP " + std::to_string(pid)).c_str());
     other.close();
     const auto got26 = co_await std::move(job);
     CHECK(got26.value() == 1);
@@ -281,7 +283,8 @@ TEST_CASE("ten thousand tasks end rightly while workers are killed", "[process][
     const std::size_t descriptors = test::open_descriptors();
     {
         asio::io_context loop;
-        coproc::executor executor(loop, {.max_workers = 4});
+        // It may well be that none is ready before it is killed.
+        coproc::executor executor(loop, {.max_workers = 4, .max_failed_starts = 10000});
         std::vector<coproc::job<int>> jobs;
         for (int i = 0; i < 10000; ++i) {
             jobs.push_back(executor.submit(spin, i));

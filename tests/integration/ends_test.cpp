@@ -11,7 +11,6 @@
 #include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
 
-
 #include <future>
 #include <memory>
 #include <thread>
@@ -103,9 +102,8 @@ asio::awaitable<void> kill() {
     auto second = co_await meeting.arrival();
     // A drain that takes too long becomes a kill, and a stricter call joins it.
     executor.async_shutdown({.timeout = 1h}, asio::detached);
-    const auto report =
-        co_await executor.async_shutdown({.mode = shutdown_mode::drain, .timeout = 0ms},
-                                         asio::use_awaitable);
+    const auto report = co_await executor.async_shutdown(
+        {.mode = shutdown_mode::drain, .timeout = 0ms}, asio::use_awaitable);
     CHECK(report.cancelled == 2);
     CHECK(report.killed_workers == 1);
     const auto got = co_await std::move(deaf);
@@ -345,8 +343,8 @@ TEST_CASE("handlers run on their executor, with their allocator, never from insi
         asio::bind_executor(other, [&](coproc::result<int> r) { there = r.value() == 2; }));
     executor.submit(same, 3)(asio::bind_executor(
         strand, [&](coproc::result<int>) { in_strand = strand.running_in_this_thread(); }));
-    executor.submit(same, 4)(asio::bind_allocator(counting_allocator<int>(&allocated),
-                                                  [](coproc::result<int>) {}));
+    executor.submit(same, 4)(
+        asio::bind_allocator(counting_allocator<int>(&allocated), [](coproc::result<int>) {}));
     CHECK(allocated == 1);
     test::run(loop);
     CHECK(here);
@@ -426,8 +424,8 @@ TEST_CASE("many threads submit to a loop of many threads", "[ends][threads]") {
 
 TEST_CASE("a forked child leaves its parent's executor alone", "[process][ends]") {
     auto loop = std::make_optional<asio::io_context>();
-    auto executor = std::make_optional<coproc::executor>(
-        *loop, coproc::executor_options{.max_workers = 1});
+    auto executor =
+        std::make_optional<coproc::executor>(*loop, coproc::executor_options{.max_workers = 1});
     auto before = executor->submit(::getpid);
     test::run(*loop);
     const int worker = std::move(before).get().value();

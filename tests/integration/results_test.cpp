@@ -159,8 +159,7 @@ asio::awaitable<void> parameters() {
     const auto got15 = co_await executor.submit(c_string, "text");
     CHECK(got15.value() == "text");
     const auto got16 = co_await executor.submit(c_string, static_cast<const char*>(nullptr));
-    CHECK(got16.value() ==
-          "null");
+    CHECK(got16.value() == "null");
     const adder three{3};
     const auto got17 = co_await executor.submit(three, 4);
     CHECK(got17.value() == 7);
@@ -225,9 +224,9 @@ asio::awaitable<void> codecs_that_throw() {
 asio::awaitable<void> sizes() {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor{loop, {.max_workers = 1}};
-    for (const std::size_t size : {std::size_t{1} << 10, (std::size_t{32} << 10) + 1,
-                                   std::size_t{256} << 10, std::size_t{1} << 20,
-                                   (std::size_t{64} << 20) + 3}) {
+    for (const std::size_t size :
+         {std::size_t{1} << 10, (std::size_t{32} << 10) + 1, std::size_t{256} << 10,
+          std::size_t{1} << 20, (std::size_t{64} << 20) + 3}) {
         const std::vector<char> sent = letters(size, 'a');
         const auto back = co_await executor.submit(same<std::vector<char>>, sent);
         CHECK(back.value() == sent);

@@ -13,8 +13,8 @@
 #include <exception>
 #include <utility>
 
-// Coroutines on a loop, for tests with real workers. No co_await stands inside CHECK or REQUIRE: their macros name
-// the expression twice, and GCC 12 then awaits twice.
+// Coroutines on a loop, for tests with real workers. No co_await stands inside CHECK or REQUIRE:
+// their macros name the expression twice, and GCC 12 then awaits twice.
 namespace test {
 
 /// What no test needs, even on a busy machine under a sanitizer: it only ends tests that hang.

@@ -40,7 +40,8 @@ inline std::size_t open_descriptors() {
     return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1; // less its own
 }
 
-/// Waits until no more descriptors are open than there were: workers that are threads close theirs when they end.
+/// Waits until no more descriptors are open than there were: workers that are threads close theirs
+/// when they end.
 inline bool descriptors_settle(std::size_t before) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (open_descriptors() > before) {
