@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coproc/codec.hpp>
+#include <coproc/codecs/string.hpp>
 
 #include <filesystem>
 
