@@ -251,7 +251,9 @@ int spin(int n) {
 asio::awaitable<void> kill_workers(const bool& over) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
     std::minstd_rand choice(1);
-    while (!over) {
+    // Not for ever: where starting takes longer than this lets a worker live, nothing would ever
+    // run.
+    for (int kills = 0; !over && kills < 100; ++kills) {
         timer.expires_after(std::chrono::milliseconds(20));
         co_await timer.async_wait(asio::use_awaitable);
         const auto alive = test::children();
