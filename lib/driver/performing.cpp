@@ -96,7 +96,9 @@ void executor_impl::recall(const pool::action& a) {
 }
 
 void executor_impl::kill(std::uint32_t worker) {
-    report_.killed_workers += pool_.shutting_down() != pool::shutdown_mode::none;
+    // One that has not said hello yet has nothing to leave.
+    report_.killed_workers += pool_.shutting_down() != pool::shutdown_mode::none &&
+                              pool_.worker_at(worker).state != pool::worker_state::starting;
     if (worker_link* const l = link(worker)) {
         l->kill();
         if (!l->child) {

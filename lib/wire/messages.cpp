@@ -1,6 +1,7 @@
 #include "wire/messages.hpp"
 
 #include "protocol.capnp.h"
+#include "wire/fixed_layout.hpp"
 
 #include <capnp/message.h>
 #include <capnp/serialize.h>
@@ -290,13 +291,73 @@ Message parse(std::span<const std::byte> envelope) {
     }
 }
 
+// ---- the two messages of every task ----
+
+/// Writes the envelope alone.
+template <class Root, class Message>
+std::size_t envelope_of(const Message& message, std::span<std::byte> out) {
+    alignas(frame_alignment) std::byte head[header_bytes + 256];
+    const std::size_t size = words_of(message) * word_bytes;
+    assert(size <= out.size());
+    encode_as<Root>(message, 0, head);
+    std::memcpy(out.data(), head + header_bytes, size);
+    return size;
+}
+
+using task_layout =
+    fixed_layout<task_header, &task_header::id, &task_header::module, &task_header::function_module,
+                 &task_header::invoker, &task_header::function, &task_header::deadline_ns,
+                 &task_header::run_limit_ns>;
+using reply_layout = fixed_layout<reply_header, &reply_header::sequence>;
+
+/// A task without a name.
+const task_layout& plain_task() {
+    static const task_layout layout(
+        task_header{.deadline_ns = 0, .run_limit_ns = 0},
+        [](const task_header& task, std::span<std::byte> out) { return envelope_of<Command>(task, out); });
+    return layout;
+}
+
+/// A reply with a value.
+const reply_layout& plain_reply() {
+    static const reply_layout layout(
+        reply_header{},
+        [](const reply_header& reply, std::span<std::byte> out) { return envelope_of<Report>(reply, out); });
+    return layout;
+}
+
+template <class Layout, class Message>
+std::size_t encode_plain(const Layout& layout, const Message& message, std::uint64_t payload_bytes,
+                         std::span<std::byte> out) {
+    const std::size_t size = header_bytes + static_cast<std::size_t>(padded(layout.size()));
+    if (size > out.size()) {
+        return 0;
+    }
+    const frame_header header{.envelope_bytes = static_cast<std::uint32_t>(layout.size()),
+                              .zero = 0,
+                              .payload_bytes = payload_bytes};
+    std::memcpy(out.data(), &header, header_bytes);
+    layout.write(message, out.data() + header_bytes);
+    std::memset(out.data() + header_bytes + layout.size(), 0,
+                size - header_bytes - layout.size());
+    return size;
+}
+
 } // namespace
 
 command parse_command(std::span<const std::byte> envelope) {
+    if (task_header task; plain_task().read(envelope, task)) {
+        return task;
+    }
     return parse<Command, command>(envelope);
 }
 
-report parse_report(std::span<const std::byte> envelope) { return parse<Report, report>(envelope); }
+report parse_report(std::span<const std::byte> envelope) {
+    if (reply_header reply; plain_reply().read(envelope, reply)) {
+        return reply;
+    }
+    return parse<Report, report>(envelope);
+}
 
 std::size_t head_bytes(const task_header& task) noexcept { return head_bytes_of(task); }
 std::size_t head_bytes(const module_header& module) noexcept { return head_bytes_of(module); }
@@ -306,7 +367,8 @@ std::size_t head_bytes(const hello& greeting) noexcept { return head_bytes_of(gr
 std::size_t head_bytes(const log_text& log) noexcept { return head_bytes_of(log); }
 
 std::size_t encode(const task_header& task, std::uint64_t payload_bytes, std::span<std::byte> out) {
-    return encode_as<Command>(task, payload_bytes, out);
+    return task.name.empty() ? encode_plain(plain_task(), task, payload_bytes, out)
+                             : encode_as<Command>(task, payload_bytes, out);
 }
 std::size_t encode(const module_header& module, std::uint64_t payload_bytes,
                    std::span<std::byte> out) {
@@ -318,7 +380,9 @@ std::size_t encode(const request_exit& request, std::uint64_t payload_bytes,
 }
 std::size_t encode(const reply_header& reply, std::uint64_t payload_bytes,
                    std::span<std::byte> out) {
-    return encode_as<Report>(reply, payload_bytes, out);
+    return reply.outcome == reply_outcome::value && reply.text.empty()
+               ? encode_plain(plain_reply(), reply, payload_bytes, out)
+               : encode_as<Report>(reply, payload_bytes, out);
 }
 std::size_t encode(const hello& greeting, std::uint64_t payload_bytes, std::span<std::byte> out) {
     return encode_as<Report>(greeting, payload_bytes, out);

@@ -10,8 +10,7 @@
 namespace coproc::worker {
 namespace {
 
-constexpr std::array<std::string_view, 4> mode_names = {"exec", "exec_main", "program",
-                                                        "forkserver"};
+constexpr std::array<std::string_view, 2> mode_names = {"exec", "exec_main"};
 constexpr std::size_t nonce_digits = 16;
 
 // Cuts the text up to the next colon, or all of it, off the front.
@@ -52,19 +51,29 @@ bool is_true_here(const identity& worker) noexcept {
            ::fcntl(worker.page, F_GETFD) >= 0;
 }
 
-std::optional<identity> find_identity() {
+struct claim {
+    std::optional<identity> believed;
+    bool made = false; ///< there was a variable, whether believed or not
+};
+
+claim find_claim() {
     const char* text = std::getenv(identity_variable);
     if (text == nullptr) {
-        return std::nullopt;
+        return {};
     }
     std::optional<identity> worker = parse_identity(text);
     ::unsetenv(identity_variable);
     if (!worker || !is_true_here(*worker)) {
-        return std::nullopt;
+        return {.believed = std::nullopt, .made = true};
     }
     ::fcntl(worker->socket, F_SETFD, FD_CLOEXEC);
     ::fcntl(worker->page, F_SETFD, FD_CLOEXEC);
-    return worker;
+    return {.believed = worker, .made = true};
+}
+
+const claim& this_process() {
+    static const claim found = find_claim();
+    return found;
 }
 
 // Before main, so that no thread reads the environment while the variable is removed.
@@ -105,8 +114,10 @@ std::optional<identity> parse_identity(std::string_view text) {
 }
 
 const identity* current_identity() {
-    static const std::optional<identity> found = find_identity();
-    return found ? &*found : nullptr;
+    const std::optional<identity>& believed = this_process().believed;
+    return believed ? &*believed : nullptr;
 }
+
+bool claims_falsely_to_be_a_worker() { return this_process().made && !this_process().believed; }
 
 } // namespace coproc::worker

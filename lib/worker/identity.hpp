@@ -11,10 +11,8 @@ namespace coproc::worker {
 
 /// Where a worker process leaves the program's own path.
 enum class entry {
-    exec,       ///< before main, in coproc::init at the latest
-    exec_main,  ///< in coproc::init, which main calls
-    program,    ///< it is coproc-worker or another program made to serve
-    forkserver, ///< it forks workers and serves nothing itself
+    exec,      ///< before main, in coproc::init at the latest
+    exec_main, ///< in coproc::init, which main calls
 };
 
 /// What a process that was started as a worker is told by its parent.
@@ -46,5 +44,9 @@ inline constexpr const char* identity_variable = "COPROC_WORKER";
 /// so that what a task starts is not taken for a worker. The two descriptors are close-on-exec
 /// afterwards. Any thread.
 [[nodiscard]] const identity* current_identity();
+
+/// Whether the variable was there and was not believed: something between the executor and this process, such as a
+/// wrapper script, started it. If it started workers in the same way, there would be no end to it.
+[[nodiscard]] bool claims_falsely_to_be_a_worker();
 
 } // namespace coproc::worker

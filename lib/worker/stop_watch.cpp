@@ -12,13 +12,17 @@ stop_watch::~stop_watch() {
 }
 
 void stop_watch::wait() {
-    while (!over_.load(std::memory_order_acquire)) {
+    for (;;) {
+        const std::uint64_t seen = page_.stop_word();
         if (page_.stop_requested(sequence_)) {
             source_.request_stop();
             return;
         }
-        // Woken for both reasons; the limit covers a wake-up between the two looks and the sleep.
-        page_.wait_for_stop(std::chrono::milliseconds(50));
+        if (over_.load(std::memory_order_acquire)) {
+            return;
+        }
+        // The limit covers the end of the task just between that look and the sleep: it does not change the word.
+        page_.wait_for_stop(seen, std::chrono::milliseconds(5));
     }
 }
 

@@ -1,5 +1,5 @@
-// main of the tests with real workers. It is linked with coproc_main, which makes workers before main begins; for
-// start_method::exec_main it calls init itself.
+// main of the tests with real workers. It is linked with coproc_main, which makes workers before
+// main begins; for start_method::exec_main it calls init itself.
 #define CATCH_CONFIG_RUNNER
 #include "support/catch.hpp"
 

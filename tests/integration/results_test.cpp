@@ -115,41 +115,59 @@ int take_stubborn(stubborn) { return 1; }
 asio::awaitable<void> round_trips() {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor{loop, {.max_workers = 2}};
-    CHECK((co_await executor.submit(same<int>, -7)).value() == -7);
-    CHECK((co_await executor.submit(same<double>, 0.1)).value() == 0.1);
-    CHECK((co_await executor.submit(same<bool>, true)).value());
-    CHECK((co_await executor.submit(same<colour>, colour::green)).value() == colour::green);
+    const auto got1 = co_await executor.submit(same<int>, -7);
+    CHECK(got1.value() == -7);
+    const auto got2 = co_await executor.submit(same<double>, 0.1);
+    CHECK(got2.value() == 0.1);
+    const auto got3 = co_await executor.submit(same<bool>, true);
+    CHECK(got3.value());
+    const auto got4 = co_await executor.submit(same<colour>, colour::green);
+    CHECK(got4.value() == colour::green);
     const std::string text = "text";
-    CHECK((co_await executor.submit(same<std::string>, text)).value() == text);
+    const auto got5 = co_await executor.submit(same<std::string>, text);
+    CHECK(got5.value() == text);
     const std::vector<std::string> words{"a", "", "ccc"};
-    CHECK((co_await executor.submit(same<std::vector<std::string>>, words)).value() == words);
+    const auto got6 = co_await executor.submit(same<std::vector<std::string>>, words);
+    CHECK(got6.value() == words);
     const std::tuple<int, std::string> pair{1, "one"};
-    CHECK((co_await executor.submit(same<std::tuple<int, std::string>>, pair)).value() == pair);
+    const auto got7 = co_await executor.submit(same<std::tuple<int, std::string>>, pair);
+    CHECK(got7.value() == pair);
     const std::array<int, 3> three{1, 2, 3};
-    CHECK((co_await executor.submit(same<std::array<int, 3>>, three)).value() == three);
+    const auto got8 = co_await executor.submit(same<std::array<int, 3>>, three);
+    CHECK(got8.value() == three);
     const std::filesystem::path path = "/some/where";
-    CHECK((co_await executor.submit(same<std::filesystem::path>, path)).value() == path);
+    const auto got9 = co_await executor.submit(same<std::filesystem::path>, path);
+    CHECK(got9.value() == path);
     const shape triangle{"triangle", {{0, 0.5}, {1, 2.5}}, colour::green};
-    CHECK((co_await executor.submit(same<shape>, triangle)).value() == triangle);
+    const auto got10 = co_await executor.submit(same<shape>, triangle);
+    CHECK(got10.value() == triangle);
 }
 
 asio::awaitable<void> parameters() {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor{loop, {.max_workers = 2}};
-    CHECK((co_await executor.submit(nothing)).has_value());
+    const auto got11 = co_await executor.submit(nothing);
+    CHECK(got11.has_value());
     token five(5);
-    CHECK((co_await executor.submit(next, std::move(five))).value().number() == 6);
-    CHECK((co_await executor.submit(count, "four")).value() == 4);
+    const auto got12 = co_await executor.submit(next, std::move(five));
+    CHECK(got12.value().number() == 6);
+    const auto got13 = co_await executor.submit(count, "four");
+    CHECK(got13.value() == 4);
     const std::vector<double> numbers{1, 2, 3.5};
-    CHECK((co_await executor.submit(sum, numbers)).value() == 6.5);
-    CHECK((co_await executor.submit(c_string, "text")).value() == "text");
-    CHECK((co_await executor.submit(c_string, static_cast<const char*>(nullptr))).value() ==
-          "null");
+    const auto got14 = co_await executor.submit(sum, numbers);
+    CHECK(got14.value() == 6.5);
+    const auto got15 = co_await executor.submit(c_string, "text");
+    CHECK(got15.value() == "text");
+    const auto got16 = co_await executor.submit(c_string, static_cast<const char*>(nullptr));
+    CHECK(got16.value() == "null");
     const adder three{3};
-    CHECK((co_await executor.submit(three, 4)).value() == 7);
+    const auto got17 = co_await executor.submit(three, 4);
+    CHECK(got17.value() == 7);
     const auto twice = [](int n) { return 2 * n; };
-    CHECK((co_await executor.submit(twice, 4)).value() == 8);
-    CHECK_FALSE((co_await executor.submit(stopped, 1)).value());
+    const auto got18 = co_await executor.submit(twice, 4);
+    CHECK(got18.value() == 8);
+    const auto got19 = co_await executor.submit(stopped, 1);
+    CHECK_FALSE(got19.value());
 }
 
 asio::awaitable<void> exceptions() {
@@ -174,7 +192,8 @@ asio::awaitable<void> exceptions() {
     const coproc::result<int> none = co_await executor.submit(throws_unspeakable);
     CHECK(none.error() == coproc::errc::task_threw);
     CHECK_THROWS_AS(none.value(), coproc::remote_exception);
-    CHECK((co_await executor.submit(same<int>, 1)).value() == 1);
+    const auto got20 = co_await executor.submit(same<int>, 1);
+    CHECK(got20.value() == 1);
 }
 
 asio::awaitable<void> codecs_that_throw() {
@@ -198,15 +217,16 @@ asio::awaitable<void> codecs_that_throw() {
     const auto taken = co_await executor.submit(make_stubborn, true, false);
     CHECK(taken.error() == errc::decode_failed);
     CHECK(taken.error().certainty() == certainty::ran);
-    CHECK((co_await executor.submit(same<int>, 1)).value() == 1);
+    const auto got21 = co_await executor.submit(same<int>, 1);
+    CHECK(got21.value() == 1);
 }
 
 asio::awaitable<void> sizes() {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor{loop, {.max_workers = 1}};
-    for (const std::size_t size : {std::size_t{1} << 10, (std::size_t{32} << 10) + 1,
-                                   std::size_t{256} << 10, std::size_t{1} << 20,
-                                   (std::size_t{64} << 20) + 3}) {
+    for (const std::size_t size :
+         {std::size_t{1} << 10, (std::size_t{32} << 10) + 1, std::size_t{256} << 10,
+          std::size_t{1} << 20, (std::size_t{64} << 20) + 3}) {
         const std::vector<char> sent = letters(size, 'a');
         const auto back = co_await executor.submit(same<std::vector<char>>, sent);
         CHECK(back.value() == sent);
@@ -236,7 +256,8 @@ asio::awaitable<void> too_large() {
     const auto received = co_await executor.submit(letters, std::size_t{2} << 20, 'c');
     CHECK(received.error() == coproc::errc::too_large);
     CHECK(received.error().certainty() == coproc::certainty::ran);
-    CHECK((co_await executor.submit(same<int>, 1)).value() == 1);
+    const auto got22 = co_await executor.submit(same<int>, 1);
+    CHECK(got22.value() == 1);
 }
 
 asio::awaitable<void> thousands() {

@@ -12,7 +12,8 @@
 
 #include <unistd.h>
 
-// How a test knows that a task has begun, and how it lets it go on: they meet at a socket with a name. Nobody sleeps.
+// How a test knows that a task has begun, and how it lets it go on: they meet at a socket with a
+// name. Nobody sleeps.
 namespace test {
 
 using meeting_socket = asio::local::stream_protocol::socket;
@@ -28,19 +29,18 @@ inline std::string new_meeting_name() {
 class meeting {
 public:
     explicit meeting(asio::any_io_executor io)
-        : name_(new_meeting_name()),
-          acceptor_(io, asio::local::stream_protocol::endpoint(name_)) {}
+        : name_(new_meeting_name()), acceptor_(io, asio::local::stream_protocol::endpoint(name_)) {}
     explicit meeting(asio::io_context& loop) : meeting(loop.get_executor()) {}
 
     /// What tasks are given.
     const std::string& name() const { return name_; }
 
-    /// Waits for a task to arrive; `pid` is the process that it runs in. It goes on when the socket is closed.
+    /// Waits for a task to arrive; `pid` is the process that it runs in. It goes on when the socket
+    /// is closed.
     asio::awaitable<meeting_socket> arrival(int* pid = nullptr) {
         meeting_socket other = co_await acceptor_.async_accept(asio::use_awaitable);
         int number = 0;
-        co_await asio::async_read(other, asio::buffer(&number, sizeof number),
-                                  asio::use_awaitable);
+        co_await asio::async_read(other, asio::buffer(&number, sizeof number), asio::use_awaitable);
         if (pid != nullptr) {
             *pid = number;
         }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <thread>
 #include <vector>
 
 #include <poll.h>
@@ -36,6 +38,19 @@ inline std::vector<pid_t> children() {
 inline std::size_t open_descriptors() {
     std::filesystem::directory_iterator all("/proc/self/fd");
     return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1; // less its own
+}
+
+/// Waits until no more descriptors are open than there were: workers that are threads close theirs
+/// when they end.
+inline bool descriptors_settle(std::size_t before) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (open_descriptors() > before) {
+        if (std::chrono::steady_clock::now() > end) {
+            return false;
+        }
+        std::this_thread::yield();
+    }
+    return true;
 }
 
 /// A descriptor that is readable once the process has ended.
