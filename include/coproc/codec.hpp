@@ -45,6 +45,9 @@ struct codec : detail::default_codec<T> {
 
 template <class T>
 void encoder::write(const T& value) {
+    static_assert(
+        requires { codec<T>::encode(*this, value); },
+        "no codec: include the type's header in coproc/codecs/, or specialise coproc::codec");
     if constexpr (std::derived_from<codec<T>, detail::leaf_codec>) {
         codec<T>::encode(*this, value);
     } else {
@@ -56,6 +59,9 @@ void encoder::write(const T& value) {
 template <class T>
 T decoder::read() {
     using value = std::remove_cv_t<T>;
+    static_assert(
+        requires { codec<value>::decode(*this); },
+        "no codec: include the type's header in coproc/codecs/, or specialise coproc::codec");
     if constexpr (std::derived_from<codec<value>, detail::leaf_codec>) {
         return codec<value>::decode(*this);
     } else {

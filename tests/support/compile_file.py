@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compiles one file with the flags of another, as a test.
 
-With --fails the test passes if the compiler refuses the file and says what the file announces in
-comments of the form `// error: some words`, each of them.
+With --fails the test passes if the compiler refuses exactly the lines below comments of the form
+`// error: some words`, saying these words. Several such comments may stand above one line.
 """
 
 import argparse
@@ -32,17 +32,46 @@ def flags_of(source, commands_file):
     return flags, entry['directory']
 
 
-def judge_refusal(source, compiler):
-    """Exits with the reason if the compiler did not refuse the source in the announced words."""
-    if compiler.returncode == 0:
-        sys.exit(f'{source} compiles, and must not')
+def announced_errors(source):
+    """Which words the file announces: a list for each line number."""
+    announced = {}
+    waiting = []
     with open(source, encoding='utf-8') as text:
-        announced = re.findall(r'// error: (.*)', text.read())
+        for number, line in enumerate(text, start=1):
+            comment = re.match(r'\s*// error: (.*)', line)
+            if comment:
+                waiting.append(comment.group(1))
+            elif waiting:
+                announced[number] = waiting
+                waiting = []
+    return announced
+
+
+def reported_errors(source, said):
+    """What the compiler said about each refused line. Errors in other files count as line 0."""
+    reported = {}
+    line = None
+    for text in said.splitlines(keepends=True):
+        error = re.match(r'(.*?):(\d+):(?:\d+:)? (?:fatal )?error: ', text)
+        if error:
+            line = int(error.group(2)) if os.path.realpath(error.group(1)) == source else 0
+        if line is not None:
+            reported[line] = reported.get(line, '') + text
+    return reported
+
+
+def judge_refusal(source, said):
+    """Exits with the reason if the compiler did not refuse just the announced lines in their words."""
+    announced = announced_errors(source)
+    reported = reported_errors(os.path.realpath(source), said)
     if not announced:
         sys.exit(f'{source} announces no error')
-    for words in announced:
-        if words not in compiler.stderr:
-            sys.exit(f'{compiler.stderr}\n{source}: the compiler did not say: {words}')
+    if unexpected := reported.keys() - announced.keys():
+        sys.exit(f'{said}\n{source}: no error was announced for lines {sorted(unexpected)}')
+    for number, wanted in announced.items():
+        for words in wanted:
+            if words not in reported.get(number, ''):
+                sys.exit(f'{said}\n{source}:{number}: the compiler did not say: {words}')
 
 
 def main():
@@ -61,7 +90,7 @@ def main():
         [*flags, '-fdiagnostics-color=never', '-o', output, '-c', source],
         cwd=directory, stderr=subprocess.PIPE, text=True, check=False)
     if arguments.fails:
-        judge_refusal(source, compiler)
+        judge_refusal(source, compiler.stderr)
     elif compiler.returncode != 0 or compiler.stderr:
         sys.exit(compiler.stderr)
 

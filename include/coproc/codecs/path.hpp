@@ -1,6 +1,5 @@
 #pragma once
 
-#include <coproc/codec.hpp>
 #include <coproc/codecs/string.hpp>
 
 #include <filesystem>

@@ -56,7 +56,7 @@ public:
     COPROC_REFUSE(aggregate, "only aggregates without C arrays, base classes, bit-fields, unions and references (and of at most 64 fields) need no code: use std::array, or specialise coproc::codec")
     COPROC_REFUSE(no_codec, "the type has no codec: specialise coproc::codec for it")
     COPROC_REFUSE(result, "nothing owns what the result points to: return std::string, std::vector or the object itself")
-    COPROC_REFUSE_ANY("the function is overloaded or a template, which names no single one: pass a lambda that calls it, [](int x) { return f(x); }")
+    COPROC_REFUSE_ANY("the function is overloaded or a template, so its name alone means none: pass a lambda that calls it, [](int x) { return f(x); } (or the options in front of it have no such field)")
     // clang-format on
 };
 

@@ -123,22 +123,18 @@ concept has_parts = requires {
     typename codec<T>::parts;
 };
 
+/// Members of classes and tuples have numbers, elements of containers have none.
 template <class T, std::size_t Number, class Part>
-struct step {
-    using type = member<Number, Part>;
-};
-template <class T, std::size_t Number, class Part>
-requires(!reflectable<T>) struct step<T, Number, Part> {
-    using type = element<Part>;
-};
+using step =
+    std::conditional_t<reflectable<T> || tuple_like<T>, member<Number, Part>, element<Part>>;
 
 template <class T, class... Seen>
 consteval auto examine();
 
 template <class T, class... Seen, class... Parts, std::size_t... I>
 consteval auto examine_parts(types<Parts...>, std::index_sequence<I...>) {
-    return first_refusal(accepted{}, inside<typename step<T, I + 1, Parts>::type>(
-                                         examine<std::remove_cv_t<Parts>, Seen...>())...);
+    return first_refusal(
+        accepted{}, inside<step<T, I + 1, Parts>>(examine<std::remove_cv_t<Parts>, Seen...>())...);
 }
 
 /// Judges a type by its codec and by those of its parts. A type inside itself adds nothing new.
