@@ -1,5 +1,5 @@
-// How long does one no-op task take, from submit to its result in the coroutine, with nothing else in flight?
-// Floor: a raw socketpair ping-pong of the same bytes, in chunks interleaved with ours.
+// How long does one no-op task take, from submit to its result in the coroutine, with nothing else
+// in flight? Floor: a raw socketpair ping-pong of the same bytes, in chunks interleaved with ours.
 #include "common/measure.hpp"
 #include "common/raw_peer.hpp"
 #include "wire/messages.hpp"
@@ -17,9 +17,7 @@ namespace {
 
 int next(int n) { return n + 1; }
 
-std::size_t request_bytes() {
-    return coproc::wire::head_bytes(coproc::wire::task_header{}) + 16;
-}
+std::size_t request_bytes() { return coproc::wire::head_bytes(coproc::wire::task_header{}) + 16; }
 std::size_t reply_bytes() { return coproc::wire::head_bytes(coproc::wire::reply_header{}) + 16; }
 
 struct times {
@@ -31,7 +29,8 @@ asio::awaitable<void> measure(times& out, int worker_processor) {
     constexpr int chunks = 60;
     constexpr int each = 300;
     bench::raw_peer peer(request_bytes(), reply_bytes(), worker_processor);
-    const auto loop = co_await asio::this_coro::executor; // no aggregate temporary beside a co_await
+    const auto loop =
+        co_await asio::this_coro::executor; // no aggregate temporary beside a co_await
     coproc::executor executor(loop, {.max_workers = 1});
     co_await executor.submit(bench::pin, worker_processor);
     for (int chunk = -5; chunk < chunks; ++chunk) { // the first few warm up

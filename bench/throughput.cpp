@@ -1,5 +1,6 @@
-// How many no-op tasks a second, with many in flight? Floor: a raw stream of the same bytes through a socketpair, as many
-// in flight, written and answered in batches, in chunks interleaved with ours.
+// How many no-op tasks a second, with many in flight? Floor: a raw stream of the same bytes through
+// a socketpair, as many in flight, written and answered in batches, in chunks interleaved with
+// ours.
 #include "common/measure.hpp"
 #include "common/raw_peer.hpp"
 #include "wire/messages.hpp"
@@ -76,8 +77,8 @@ double windowed(asio::io_context& loop, coproc::executor& executor, int total, i
 }
 
 double median(std::vector<double> values) {
-    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
-                     values.end());
+    std::nth_element(values.begin(),
+                     values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
     return values[values.size() / 2];
 }
 
@@ -111,8 +112,7 @@ int main(int argc, char** argv) {
             many.push_back(coroutines(loop, executor, tasks, in_flight));
             one.push_back(windowed(loop, executor, tasks, in_flight));
         }
-        const std::string extra =
-            "\"in_flight\":" + std::to_string(in_flight) + ", \"workers\":1";
+        const std::string extra = "\"in_flight\":" + std::to_string(in_flight) + ", \"workers\":1";
         const double floor = median(raw);
         report.add({"throughput", "tasks_per_second", median(many), "tasks/s", floor,
                     median(many) / floor, extra});

@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-// What every benchmark needs: samples with percentiles, pinning, and results as a table and as JSON lines.
+// What every benchmark needs: samples with percentiles, pinning, and results as a table and as JSON
+// lines.
 namespace bench {
 
 using clock = std::chrono::steady_clock;

@@ -7,8 +7,8 @@
 
 namespace bench {
 
-/// The floor: a child process behind a socketpair that answers requests of a fixed size with replies of a fixed size,
-/// as many at once as it finds, and a parent that waits with epoll.
+/// The floor: a child process behind a socketpair that answers requests of a fixed size with
+/// replies of a fixed size, as many at once as it finds, and a parent that waits with epoll.
 class raw_peer {
 public:
     raw_peer(std::size_t request_bytes, std::size_t reply_bytes, int processor);
@@ -18,7 +18,8 @@ public:
 
     /// One request, one reply.
     void ping();
-    /// Keeps `in_flight` requests on their way until `total` are answered, writing as many at once as it can.
+    /// Keeps `in_flight` requests on their way until `total` are answered, writing as many at once
+    /// as it can.
     void stream(std::size_t total, std::size_t in_flight);
 
 private:

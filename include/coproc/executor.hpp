@@ -67,16 +67,18 @@ struct initiate_shutdown {
  *
  * Not an Asio executor: it runs functions in processes; get_executor() is the loop it lives on.
  *
- * Lives on a loop that the caller runs, and makes no thread. Workers are processes of this very program; `main`
- * must begin with coproc::init, or the program must be linked with coproc_main. They are started when tasks need
- * them, run one task at a time, and stay. A task that crashes its worker costs itself: it fails with
- * errc::worker_terminated, the others go on, the worker is replaced.
+ * Lives on a loop that the caller runs, and makes no thread. Workers are processes of this very
+ * program; `main` must begin with coproc::init, or the program must be linked with coproc_main.
+ * They are started when tasks need them, run one task at a time, and stay. A task that crashes its
+ * worker costs itself: it fails with errc::worker_terminated, the others go on, the worker is
+ * replaced.
  *
- * The executor is outstanding work for its loop while it has unfinished jobs, workers on their way out, or a
- * shutdown in progress (executor_options::watch_idle adds to this), so run() returns when all is done.
+ * The executor is outstanding work for its loop while it has unfinished jobs, workers on their way
+ * out, or a shutdown in progress (executor_options::watch_idle adds to this), so run() returns when
+ * all is done.
  *
- * Destroying it stops it: see stop(). The destruction of the loop's execution context does, too. In a child made
- * by fork() the executor is inert: submit fails with errc::forked.
+ * Destroying it stops it: see stop(). The destruction of the loop's execution context does, too. In
+ * a child made by fork() the executor is inert: submit fails with errc::forked.
  *
  * @par Thread safety
  * submit, stop and stats: any thread. Everything else: one thread at a time.
@@ -90,19 +92,20 @@ public:
     /**
      * @brief Lives on the given I/O executor: an io_context's, a thread_pool's, a strand of either.
      *
-     * Starts nothing. Throws std::invalid_argument, naming the field, for options that are wrong in themselves, or
-     * naming the environment variable that holds a bad value.
+     * Starts nothing. Throws std::invalid_argument, naming the field, for options that are wrong in
+     * themselves, or naming the environment variable that holds a bad value.
      */
     explicit executor(asio::any_io_executor io, executor_options options = {})
         : impl_(detail::make_executor(std::move(io), std::move(options))) {}
 
     /// Lives on the given execution context; otherwise as above.
     template <class ExecutionContext>
-        requires std::is_convertible_v<ExecutionContext&, asio::execution_context&>
+    requires std::is_convertible_v<ExecutionContext&, asio::execution_context&>
     explicit executor(ExecutionContext& context, executor_options options = {})
         : executor(asio::any_io_executor(context.get_executor()), std::move(options)) {}
 
-    /// Lives on a loop of its own, run by a thread that this constructor makes; for scripts without a loop.
+    /// Lives on a loop of its own, run by a thread that this constructor makes; for scripts without
+    /// a loop.
     explicit executor(own_thread_t tag, executor_options options = {})
         : impl_(detail::make_executor(tag, std::move(options))) {}
 
@@ -115,7 +118,8 @@ public:
         return *this;
     }
 
-    /// stop(). Never blocks the loop, leaves no process; unfinished jobs fail with errc::executor_shutdown.
+    /// stop(). Never blocks the loop, leaves no process; unfinished jobs fail with
+    /// errc::executor_shutdown.
     ~executor() { end(); }
 
     /// The I/O executor on which handlers run that have no associated one.
@@ -125,44 +129,50 @@ public:
      * @brief Runs a function in a worker process.
      *
      * Encodes the arguments and queues the task before it returns; the job stands for the result.
-     * `executor.submit(f, args...)` compiles if `f(args...)` does and everything has a codec, and if the worker can
-     * own what the parameters refer to (docs/functions.md). An argument is encoded as the parameter's type.
+     * `executor.submit(f, args...)` compiles if `f(args...)` does and everything has a codec, and
+     * if the worker can own what the parameters refer to (docs/functions.md). An argument is
+     * encoded as the parameter's type.
      *
      * @par Object lifetimes
-     * Nothing of `function` and `args` is used after the return. Rvalues are consumed, as in a call, also if the
-     * job then fails.
+     * Nothing of `function` and `args` is used after the return. Rvalues are consumed, as in a
+     * call, also if the job then fails.
      * @par Executor
      * Arguments are encoded in the calling thread. No handler is called from inside.
      * @par Errors
      * Throws std::bad_alloc, and nothing else. Everything else comes through the job:
      *   - errc::task_threw         the function threw; ran
-     *   - errc::worker_terminated  the worker ended while it had the task; may_have_run, or ran if its result is lost
-     *   - errc::timed_out          task_options::timeout or run_timeout; not_started, may_have_run or ran
+     *   - errc::worker_terminated  the worker ended while it had the task; may_have_run, or ran if
+     * its result is lost
+     *   - errc::timed_out          task_options::timeout or run_timeout; not_started, may_have_run
+     * or ran
      *   - errc::cancelled          the job was cancelled; not_started, may_have_run or ran
-     *   - errc::encode_failed      an argument (not_started) or the result (ran) could not be encoded
-     *   - errc::decode_failed      the arguments (not_started) or the result (ran) could not be decoded
-     *   - errc::too_large          the message of the task (not_started) or its result (ran) exceeds
-     *                              executor_options::max_message_bytes
+     *   - errc::encode_failed      an argument (not_started) or the result (ran) could not be
+     * encoded
+     *   - errc::decode_failed      the arguments (not_started) or the result (ran) could not be
+     * decoded
+     *   - errc::too_large          the message of the task (not_started) or its result (ran)
+     * exceeds executor_options::max_message_bytes
      *   - errc::unknown_function   the worker has no such function; not_started
      *   - errc::spawn_failed       no worker could be started; not_started
      *   - errc::handshake_failed   what was started is no worker of this build; not_started
      *   - errc::executor_broken    as the two before, for all submits that follow; not_started
-     *   - errc::executor_shutdown  the executor was stopped or is shutting down; not_started, may_have_run or ran
+     *   - errc::executor_shutdown  the executor was stopped or is shutting down; not_started,
+     * may_have_run or ran
      *   - errc::queue_full         executor_options::max_queued tasks wait already; not_started
      *   - errc::forked             this process is a fork of the executor's; not_started
      * @par Thread safety
      * Any thread.
      */
     template <class F, class... Args>
-        requires submittable<F, Args...>
-    job<task_result_t<F, Args...>> submit(F&& function, Args&&... args) {
+    requires submittable<F, Args...> job<task_result_t<F, Args...>> submit(F&& function,
+                                                                           Args&&... args) {
         return submit(task_options(), std::forward<F>(function), std::forward<Args>(args)...);
     }
 
     /// As above, with options for this task.
     template <class F, class... Args>
-        requires submittable<F, Args...>
-    job<task_result_t<F, Args...>> submit(task_options options, F&& function, Args&&... args) {
+    requires submittable<F, Args...> job<task_result_t<F, Args...>>
+    submit(task_options options, F&& function, Args&&... args) {
         using call = detail::call<F, Args...>;
         const detail::target target = call::target_of(function);
         detail::submission next(*impl_);
@@ -171,25 +181,25 @@ public:
         } catch (const std::bad_alloc&) {
             throw;
         } catch (...) {
-            return job<task_result_t<F, Args...>>(
-                detail::job_handle(next.refuse(options, target)));
+            return job<task_result_t<F, Args...>>(detail::job_handle(next.refuse(options, target)));
         }
         return job<task_result_t<F, Args...>>(detail::job_handle(next.commit(options, target)));
     }
 
-    /// Fails all jobs that are not done with errc::executor_shutdown, kills the workers, and lets run() return. Does
-    /// not wait. Afterwards submit fails. Any thread.
+    /// Fails all jobs that are not done with errc::executor_shutdown, kills the workers, and lets
+    /// run() return. Does not wait. Afterwards submit fails. Any thread.
     void stop() noexcept { detail::stop(*impl_); }
 
     /**
      * @brief Ends the executor in good order; afterwards no worker is left.
      *
-     * From now on submit fails with errc::executor_shutdown. A second call joins the first, and may only make it
-     * stricter.
+     * From now on submit fails with errc::executor_shutdown. A second call joins the first, and may
+     * only make it stricter.
      *
      * @par Completion signature `void(coproc::shutdown_report)`
      * @par Executor
-     * The handler runs on its associated executor, else on get_executor(); never from inside this call.
+     * The handler runs on its associated executor, else on get_executor(); never from inside this
+     * call.
      * @par Per-operation cancellation
      * Not supported: use a time-out, call again with a stricter mode, or stop().
      */

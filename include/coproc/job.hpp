@@ -113,17 +113,18 @@ struct initiate_wait {
 /**
  * @brief A task that was submitted, and the claim to its result.
  *
- * The task is queued already when submit returns the job. Take the result once: `co_await executor.submit(f, x)`
- * or, later, `co_await std::move(j)`; or from another thread with `get()`. A job that is neither taken nor
- * detached withdraws its task when it is destroyed, as `cancel(asio::cancellation_type::total)` does: what has
- * not started never runs, what runs is left to finish unseen.
+ * The task is queued already when submit returns the job. Take the result once: `co_await
+ * executor.submit(f, x)` or, later, `co_await std::move(j)`; or from another thread with `get()`. A
+ * job that is neither taken nor detached withdraws its task when it is destroyed, as
+ * `cancel(asio::cancellation_type::total)` does: what has not started never runs, what runs is left
+ * to finish unseen.
  *
- * A job may outlive its executor: its result is then there, errc::executor_shutdown if there was none before. It
- * must not be waited for when its loop is gone.
+ * A job may outlive its executor: its result is then there, errc::executor_shutdown if there was
+ * none before. It must not be waited for when its loop is gone.
  *
  * @par Thread safety
- * cancel, ready, state and id: any thread, also while another member function runs. Everything else: one
- * thread at a time.
+ * cancel, ready, state and id: any thread, also while another member function runs. Everything
+ * else: one thread at a time.
  */
 template <class R>
 class [[nodiscard("co_await it, keep it, or detach() it")]] job {
@@ -132,7 +133,7 @@ public:
     using executor_type = asio::any_io_executor;
 
     explicit job(detail::job_handle handle) noexcept : handle_(std::move(handle)) {}
-    job(job&&) noexcept = default;
+    job(job &&) noexcept = default;
     job& operator=(job&&) noexcept = default;
     ~job() = default;
 
@@ -144,15 +145,15 @@ public:
      *
      * @par Completion signature `void(coproc::result<R>)`
      * @par Executor
-     * The handler runs on its associated executor, else on get_executor(); never from inside this call. The
-     * result is decoded there.
+     * The handler runs on its associated executor, else on get_executor(); never from inside this
+     * call. The result is decoded there.
      * @par Per-operation cancellation
      * Cancels the task, as cancel() does with the same type.
      * @par Errors
      * Through the result, those of executor::submit.
      */
     template <asio::completion_token_for<void(result<R>)> Token>
-    auto operator()(Token&& token) && -> decltype(asio::async_initiate<Token, void(result<R>)>(
+    auto operator()(Token&& token)&&->decltype(asio::async_initiate<Token, void(result<R>)>(
         std::declval<detail::initiate_take<R>>(), token)) {
         return asio::async_initiate<Token, void(result<R>)>(
             detail::initiate_take<R>{std::move(handle_)}, token);
@@ -163,23 +164,24 @@ public:
      *
      * @par Completion signature `void()`
      * @par Executor
-     * The handler runs on its associated executor, else on get_executor(); never from inside this call.
+     * The handler runs on its associated executor, else on get_executor(); never from inside this
+     * call.
      * @par Per-operation cancellation
      * All types: the wait completes early. The task is not touched; ask ready().
      */
     template <asio::completion_token_for<void()> Token = asio::deferred_t>
-    auto async_wait(Token&& token = Token()) {
+    auto async_wait(Token && token = Token()) {
         return asio::async_initiate<Token, void()>(detail::initiate_wait{handle_.shared()}, token);
     }
 
     /**
      * @brief Blocks this thread until the task is done, and takes the result.
      *
-     * On a thread that runs the loop of the executor (an io_context, a thread_pool or a strand of either), where
-     * nothing would ever complete the job, it withdraws the task and returns errc::would_deadlock at once. For
-     * scripts on own_thread executors, and for other threads.
+     * On a thread that runs the loop of the executor (an io_context, a thread_pool or a strand of
+     * either), where nothing would ever complete the job, it withdraws the task and returns
+     * errc::would_deadlock at once. For scripts on own_thread executors, and for other threads.
      */
-    result<R> get() && {
+    result<R> get()&& {
         detail::job_handle taken = std::move(handle_);
         if (!detail::block_until_done(taken.core())) {
             return result<R>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<failure>,
@@ -191,29 +193,31 @@ public:
     /// Whether the result is there. Any thread.
     bool ready() const noexcept { return detail::is_done(handle_.core()); }
 
-    /// Where the task is. A task in a worker's pipe counts as queued until the worker begins it. Any thread.
+    /// Where the task is. A task in a worker's pipe counts as queued until the worker begins it.
+    /// Any thread.
     job_state state() const noexcept { return detail::state_of(handle_.core()); }
 
-    /// The executor's number for the task, never used twice; this_task::id() in the worker. Any thread.
+    /// The executor's number for the task, never used twice; this_task::id() in the worker. Any
+    /// thread.
     std::uint64_t id() const noexcept { return detail::id_of(handle_.core()); }
 
     /**
      * @brief Cancels the task; the result is then errc::cancelled, unless it is there already.
      *
-     * - terminal: the answer is there at once. A task that runs is asked to stop; if its worker is still in it
-     *   after task_options::grace, the worker is killed.
+     * - terminal: the answer is there at once. A task that runs is asked to stop; if its worker is
+     * still in it after task_options::grace, the worker is killed.
      * - partial: a task that runs is asked to stop, and the result is what it then returns.
      * - total: a task that runs is left alone.
      *
-     * With each of them a task that has not started never runs. Of several bits the strongest counts. Any
-     * thread. No handler is called from inside.
+     * With each of them a task that has not started never runs. Of several bits the strongest
+     * counts. Any thread. No handler is called from inside.
      */
     void cancel(asio::cancellation_type type = asio::cancellation_type::terminal) noexcept {
         detail::withdraw(handle_.core(), detail::strongest(type));
     }
 
     /// Lets the task run whatever happens; nobody takes its result.
-    void detach() && { handle_.take(); }
+    void detach()&& { handle_.take(); }
 
 private:
     detail::job_handle handle_;

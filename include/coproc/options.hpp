@@ -9,7 +9,8 @@
 #include <string_view>
 #include <type_traits>
 
-// What can be said about executors and tasks. Aggregates: use designated initializers, in this order.
+// What can be said about executors and tasks. Aggregates: use designated initializers, in this
+// order.
 namespace coproc {
 
 /// Lengths of time in all options; the clock is std::chrono::steady_clock.
@@ -24,17 +25,18 @@ inline constexpr std::size_t no_bound = static_cast<std::size_t>(-1);
 /**
  * @brief What one task is given besides its function and its arguments.
  *
- * Trivially copyable, and must stay so: GCC 12 destroys aggregate temporaries in a co_await expression
- * twice (docs/compilers.md).
+ * Trivially copyable, and must stay so: GCC 12 destroys aggregate temporaries in a co_await
+ * expression twice (docs/compilers.md).
  */
 struct task_options {
-    /// From submit to answer, the time in the queue included; then errc::timed_out and the stop sequence
-    /// (docs/lifecycle.md). The clock runs on the loop: a blocked loop delays it. Any value.
+    /// From submit to answer, the time in the queue included; then errc::timed_out and the stop
+    /// sequence (docs/lifecycle.md). The clock runs on the loop: a blocked loop delays it. Any
+    /// value.
     duration timeout = no_limit;
     /// From start to end of the function; then as for `timeout`. Any value.
     duration run_timeout = no_limit;
-    /// Between the request to stop and SIGKILL for the worker of a task that was cancelled or timed out
-    /// while it ran. Zero or less: at once. no_limit: never.
+    /// Between the request to stop and SIGKILL for the worker of a task that was cancelled or timed
+    /// out while it ran. Zero or less: at once. no_limit: never.
     duration grace = std::chrono::milliseconds(100);
     /// For messages and this_task::name(); copied by submit. Default: the function's name.
     std::string_view name = {};
@@ -44,8 +46,9 @@ static_assert(std::is_trivially_copyable_v<task_options>);
 /// How a shutdown treats tasks that are not completed.
 enum class shutdown_mode {
     drain,         ///< all run to their end
-    cancel_queued, ///< what has not started fails with errc::executor_shutdown; the rest runs to its end
-    kill,          ///< all fail with errc::executor_shutdown; what runs has its grace to end, then is killed
+    cancel_queued, ///< what has not started fails with errc::executor_shutdown; the rest runs to
+                   ///< its end
+    kill, ///< all fail with errc::executor_shutdown; what runs has its grace to end, then is killed
 };
 
 struct shutdown_options {
@@ -59,35 +62,41 @@ static_assert(std::is_trivially_copyable_v<shutdown_options>);
 enum class start_method {
     exec,       ///< this program again, in a new process; `main` runs up to coproc::init at most
     exec_main,  ///< the same, and coproc_main leaves it to `main` to call coproc::init
-    in_process, ///< a thread of this process: same codecs and completions, no isolation; for debuggers and tests
+    in_process, ///< a thread of this process: same codecs and completions, no isolation; for
+                ///< debuggers and tests
 };
 
-/// What `executor_options::start` is when it is not given: the environment variable COPROC_START_METHOD
-/// ("exec", "exec_main", "in_process"), read once, else start_method::exec. A value that is none of these
-/// makes the constructor of an executor throw std::invalid_argument.
+/// What `executor_options::start` is when it is not given: the environment variable
+/// COPROC_START_METHOD
+/// ("exec", "exec_main", "in_process"), read once, else start_method::exec. A value that is none of
+/// these makes the constructor of an executor throw std::invalid_argument.
 COPROC_API start_method default_start_method() noexcept;
 
-/// What an executor is given once. Checked by its constructor, which throws std::invalid_argument with the
-/// name of the wrong field.
+/// What an executor is given once. Checked by its constructor, which throws std::invalid_argument
+/// with the name of the wrong field.
 struct executor_options {
-    /// Most workers at a time, at least 1; they are started as tasks need them. Unset: the number of processors
-    /// that this process may use.
+    /// Most workers at a time, at least 1; they are started as tasks need them. Unset: the number
+    /// of processors that this process may use.
     std::optional<std::size_t> max_workers = {};
-    /// Most tasks that wait for a worker; a submit beyond it fails with errc::queue_full. At least 1.
+    /// Most tasks that wait for a worker; a submit beyond it fails with errc::queue_full. At
+    /// least 1.
     std::size_t max_queued = no_bound;
     start_method start = default_start_method();
     /// The file that workers execute, a build of this very program. Empty: the environment variable
-    /// COPROC_EXECUTABLE, else the file that this process runs, even if it was replaced on disk since.
+    /// COPROC_EXECUTABLE, else the file that this process runs, even if it was replaced on disk
+    /// since.
     std::filesystem::path executable = {};
-    /// So many workers in a row that end before they are ready, without one that ever was, break the executor:
-    /// errc::executor_broken. Crashes of tasks do not count. At least 1.
+    /// So many workers in a row that end before they are ready, without one that ever was, break
+    /// the executor: errc::executor_broken. Crashes of tasks do not count. At least 1.
     unsigned max_failed_starts = 5;
-    /// From the start of a process until it is ready; then it is killed and counts as a failed start. Positive.
+    /// From the start of a process until it is ready; then it is killed and counts as a failed
+    /// start. Positive.
     duration start_timeout = std::chrono::seconds(30);
-    /// The longest message, either way: a task beyond it fails with errc::too_large. At least 64 KiB.
+    /// The longest message, either way: a task beyond it fails with errc::too_large. At least 64
+    /// KiB.
     std::size_t max_message_bytes = std::size_t{4} << 30;
-    /// Notice the death of idle workers at once, and not only at the next submit. The executor then is
-    /// outstanding work for its loop until it is stopped, shut down or destroyed.
+    /// Notice the death of idle workers at once, and not only at the next submit. The executor then
+    /// is outstanding work for its loop until it is stopped, shut down or destroyed.
     bool watch_idle = false;
     /// Whether crashing workers may write core dumps (which delays the news of their death).
     bool core_dumps = false;
@@ -101,8 +110,9 @@ struct shutdown_report {
 
 /// What an executor is doing, and has done since it was made.
 struct executor_stats {
-    std::size_t queued = 0;            ///< tasks that no worker has got
-    std::size_t staged = 0;            ///< tasks that a worker has got: it runs one, the others wait in its pipe
+    std::size_t queued = 0; ///< tasks that no worker has got
+    std::size_t staged =
+        0; ///< tasks that a worker has got: it runs one, the others wait in its pipe
     std::size_t starting_workers = 0;  ///< processes that are not ready yet
     std::size_t idle_workers = 0;      ///< ready, without a task
     std::size_t busy_workers = 0;      ///< ready, with a task

@@ -14,12 +14,12 @@ namespace coproc {
 /**
  * @brief Makes this process a worker if it was started as one.
  *
- * The first line of `main`, unless the program is linked with coproc_main, which calls it before `main`. In a
- * worker it does not return: it runs tasks, and ends the process when the executor does. Otherwise it returns at
- * once, and from then on executors can start workers.
+ * The first line of `main`, unless the program is linked with coproc_main, which calls it before
+ * `main`. In a worker it does not return: it runs tasks, and ends the process when the executor
+ * does. Otherwise it returns at once, and from then on executors can start workers.
  *
- * A worker is a new process of the program: static constructors have run, `main` has not. Nothing that `main`
- * sets up is there.
+ * A worker is a new process of the program: static constructors have run, `main` has not. Nothing
+ * that `main` sets up is there.
  */
 COPROC_API void init(int argc, char** argv);
 
@@ -28,8 +28,8 @@ COPROC_API bool in_worker() noexcept;
 
 /// The task that this thread runs. Outside of one they are: false, none, 0, "".
 namespace this_task {
-/// Whether the task was cancelled or has timed out: it should end soon, its result may be of no use. Costs one
-/// load from memory; ask often.
+/// Whether the task was cancelled or has timed out: it should end soon, its result may be of no
+/// use. Costs one load from memory; ask often.
 COPROC_API bool stop_requested() noexcept;
 /// When the answer will be of no use any more, by either time-out.
 COPROC_API std::optional<std::chrono::steady_clock::time_point> deadline() noexcept;
@@ -40,8 +40,8 @@ COPROC_API std::string_view name() noexcept;
 } // namespace this_task
 
 namespace this_worker {
-/// The worker's place in its executor: from 0, below max_workers, and no two live workers have the same one. 0
-/// outside of workers.
+/// The worker's place in its executor: from 0, below max_workers, and no two live workers have the
+/// same one. 0 outside of workers.
 COPROC_API std::size_t slot() noexcept;
 } // namespace this_worker
 

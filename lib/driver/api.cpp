@@ -10,8 +10,8 @@
 namespace coproc::detail {
 namespace {
 
-/// The memory into which this thread encodes arguments. A codec may submit tasks of its own: those get memory of
-/// their own.
+/// The memory into which this thread encodes arguments. A codec may submit tasks of its own: those
+/// get memory of their own.
 struct encoding_memory {
     encoder arguments;
     bool in_use = false;
@@ -51,9 +51,8 @@ job_ptr submission::refuse(const task_options& options, const target& what) {
     try {
         throw;
     } catch (const encode_error& error) {
-        return executor_.refuse(options, what,
-                                error.too_large() ? errc::too_large : errc::encode_failed,
-                                error.what());
+        return executor_.refuse(
+            options, what, error.too_large() ? errc::too_large : errc::encode_failed, error.what());
     } catch (const std::exception& error) {
         return executor_.refuse(options, what, errc::encode_failed, error.what());
     } catch (...) {
@@ -154,7 +153,8 @@ shutdown_report report_of(const job_core& shutdown) noexcept {
 
 shutdown_report shutdown_and_wait(executor_impl& executor, const shutdown_options& options) {
     if (executor.loop() == nullptr || executor.loop()->on_this_thread()) {
-        throw std::logic_error("coproc: executor::shutdown would block the loop; use async_shutdown");
+        throw std::logic_error(
+            "coproc: executor::shutdown would block the loop; use async_shutdown");
     }
     const job_ptr shutdown = executor.begin_shutdown(options);
     (*shutdown).wait();

@@ -2,28 +2,9 @@
 
 #include <asio/post.hpp>
 
-#include <algorithm>
-
-// Handlers are called here and nowhere else: last in our own completion handlers, without the mutex.
+// Handlers are called here and nowhere else: last in our own completion handlers, without the
+// mutex.
 namespace coproc::detail {
-namespace {
-
-/// The executor whose handlers this thread is calling: what they submit is written when they are through.
-thread_local const executor_impl* calling = nullptr;
-
-class calling_scope {
-public:
-    explicit calling_scope(const executor_impl* now) : before_(std::exchange(calling, now)) {}
-    ~calling_scope() { calling = before_; }
-    calling_scope(const calling_scope&) = delete;
-    calling_scope& operator=(const calling_scope&) = delete;
-
-private:
-    const executor_impl* before_;
-};
-
-} // namespace
-
 void executor_impl::post_ready() {
     if (!ready_posted_ && !ready_.empty()) {
         ready_posted_ = true;
@@ -54,7 +35,6 @@ void executor_impl::run(ready_batch mine) {
         ready_batch& left;
         ~ending() { self.end_turn(left); }
     } at_end{*this, mine};
-    const calling_scope scope(this);
     // As many as fit into 50 us; the others wait for the loop to come round.
     constexpr auto slice = std::chrono::microseconds(50);
     constexpr unsigned between_looks = 16;
@@ -87,41 +67,7 @@ void executor_impl::end_turn(ready_batch& left) {
         spare_ = std::move(left);
     }
     post_ready();
-    flush(true);
     rest();
-}
-
-// A worker that has nothing to do gets its task now; what others get is written together, when the handlers that this
-// thread is calling are through, or in the loop's next turn.
-void executor_impl::flush(bool now) {
-    std::size_t kept = 0;
-    for (const std::uint32_t worker : dirty_) {
-        worker_link* const l = link(worker);
-        if (l == nullptr) {
-            continue;
-        }
-        if (now || pool_.worker_at(worker).tasks.unsettled() <= l->unwritten) {
-            l->dirty = false;
-            write(worker);
-        } else {
-            dirty_[kept++] = worker;
-        }
-    }
-    dirty_.resize(kept);
-    if (kept > 0 && calling != this) {
-        flush_later();
-    }
-}
-
-void executor_impl::flush_later() {
-    if (!flush_posted_) {
-        flush_posted_ = true;
-        asio::post(io_, [self = shared_from_this()] {
-            const std::lock_guard lock(self->mutex_);
-            self->flush_posted_ = false;
-            self->flush(true);
-        });
-    }
 }
 
 } // namespace coproc::detail

@@ -10,8 +10,9 @@
 
 namespace coproc::detail {
 
-/// What is known of the end of a worker. The failure that refers to it may be made while the worker still writes
-/// its backtrace: the record is read when somebody asks, or when the worker has been reaped, whichever is first.
+/// What is known of the end of a worker. The failure that refers to it may be made while the worker
+/// still writes its backtrace: the record is read when somebody asks, or when the worker has been
+/// reaped, whichever is first.
 class dead_worker final : public worker_fate {
 public:
     dead_worker(int worker_pid, std::size_t worker_slot,
@@ -23,7 +24,8 @@ public:
     [[nodiscard]] std::vector<stack_frame> backtrace() const override;
 
 private:
-    /// Waits for the frames, in the reader's thread, for as long as a fatal-signal handler may take.
+    /// Waits for the frames, in the reader's thread, for as long as a fatal-signal handler may
+    /// take.
     void read(bool wait) const;
 
     mutable std::mutex mutex_;

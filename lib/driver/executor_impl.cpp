@@ -46,11 +46,13 @@ pool::shutdown_mode strength(shutdown_mode mode) {
 
 executor_impl::executor_impl(asio::any_io_executor io, executor_options options,
                              std::shared_ptr<own_loop> loop)
-    : io_(std::move(io)), options_(detail::complete(std::move(options))), loop_(std::move(loop)),
+    : io_(std::move(io)),
+      options_(detail::complete(std::move(options))),
+      loop_(std::move(loop)),
       fork_generation_(process::fork_generation()),
-      service_(&asio::use_service<executor_service>(
-          asio::query(io_, asio::execution::context))),
-      pool_(limits_for(options_)), timer_(std::in_place, io_) {}
+      service_(&asio::use_service<executor_service>(asio::query(io_, asio::execution::context))),
+      pool_(limits_for(options_)),
+      timer_(std::in_place, io_) {}
 
 void executor_impl::enlist() { service_->add(shared_from_this()); }
 
@@ -68,13 +70,13 @@ bool executor_impl::forked() const noexcept {
 
 job_ptr executor_impl::make_job(const task_options& options, const target& what,
                                 std::size_t argument_bytes) {
-    job_ptr job = job_core::make(shared_from_this(),
-                                 next_id_.fetch_add(1, std::memory_order_relaxed),
-                                 argument_bytes + options.name.size());
+    job_ptr job =
+        job_core::make(shared_from_this(), next_id_.fetch_add(1, std::memory_order_relaxed),
+                       argument_bytes + options.name.size());
     job_core& j = *job;
     j.set_name(options.name);
-    j.function = what.function != nullptr ? what.function
-                                          : reinterpret_cast<const void*>(what.invoke);
+    j.function =
+        what.function != nullptr ? what.function : reinterpret_cast<const void*>(what.invoke);
     return job;
 }
 
@@ -91,12 +93,12 @@ job_ptr executor_impl::refuse(const task_options& options, const target& what, e
     return job;
 }
 
-job_ptr executor_impl::submit(encoder& arguments, const task_options& options,
-                              const target& what) {
+job_ptr executor_impl::submit(encoder& arguments, const task_options& options, const target& what) {
     if (forked()) {
         return refuse(options, what, errc::forked, {});
     }
-    // Up to this size a copy is cheaper than a new block of memory for the next submit of this thread.
+    // Up to this size a copy is cheaper than a new block of memory for the next submit of this
+    // thread.
     constexpr std::size_t copied = 32 * 1024;
     const std::size_t bytes = arguments.size();
     job_ptr job = make_job(options, what, bytes <= copied ? bytes : 0);
@@ -132,7 +134,8 @@ job_ptr executor_impl::submit(encoder& arguments, const task_options& options,
     j.frame_bytes = wire::head_bytes(j.header) + static_cast<std::size_t>(wire::padded(bytes));
     if (j.frame_bytes > options_.max_message_bytes) {
         return refuse(options, what, errc::too_large,
-                      "its message has " + std::to_string(j.frame_bytes) + " bytes, and max_message_bytes is " +
+                      "its message has " + std::to_string(j.frame_bytes) +
+                          " bytes, and max_message_bytes is " +
                           std::to_string(options_.max_message_bytes));
     }
     pool::pool::admission admission;
@@ -215,8 +218,7 @@ job_state executor_impl::state_of(job_core& job) noexcept {
     const std::lock_guard lock(mutex_);
     if (job.state == pool::task_state::staged) {
         worker_link* const l = link(job.worker);
-        if (l != nullptr &&
-            l->page->slots().fate(job.sequence) != memory::task_fate::never_began) {
+        if (l != nullptr && l->page->slots().fate(job.sequence) != memory::task_fate::never_began) {
             return job_state::running;
         }
     }
@@ -267,8 +269,8 @@ void executor_impl::loop_ends() noexcept {
     }
 }
 
-// In a forked child: what is ours belongs to the parent process, and destroying it would take its registrations from
-// the parent's loop.
+// In a forked child: what is ours belongs to the parent process, and destroying it would take its
+// registrations from the parent's loop.
 void executor_impl::leave_alone() noexcept {
     static_cast<void>(new (std::nothrow) std::shared_ptr<executor_impl>(shared_from_this()));
 }

@@ -21,12 +21,12 @@ namespace coproc::detail {
 class executor_service;
 class own_loop;
 
-/// Does what the pool decides: the executor behind its handle. It is shared by the handle, by jobs and by the
-/// operations on its way, and outlives all of them.
+/// Does what the pool decides: the executor behind its handle. It is shared by the handle, by jobs
+/// and by the operations on its way, and outlives all of them.
 ///
-/// One mutex guards everything but the constants. Under it run the pool's decisions and system calls that do not
-/// block, and no code of users: what they wait for is collected in `ready_` and called by run_ready(), which is last
-/// in each of our completion handlers.
+/// One mutex guards everything but the constants. Under it run the pool's decisions and system
+/// calls that do not block, and no code of users: what they wait for is collected in `ready_` and
+/// called by run_ready(), which is last in each of our completion handlers.
 class executor_impl : public std::enable_shared_from_this<executor_impl> {
 public:
     executor_impl(asio::any_io_executor io, executor_options options,
@@ -54,8 +54,8 @@ public:
     /// Whether this process is a forked child of the executor's.
     bool forked() const noexcept;
 
-    /// The loop's execution context is being destroyed: everything that lives on it must go now, and nothing
-    /// can be called any more.
+    /// The loop's execution context is being destroyed: everything that lives on it must go now,
+    /// and nothing can be called any more.
     void loop_ends() noexcept;
 
 private:
@@ -88,8 +88,7 @@ private:
     void start_failed(std::uint32_t worker, std::string cause);
 
     // talking.cpp: one worker's socket, ring and pidfd
-    void flush(bool now);
-    void flush_later();
+    void flush();
     void write(std::uint32_t worker);
     void read(std::uint32_t worker);
     void watch(std::uint32_t worker);
@@ -102,8 +101,8 @@ private:
                auto& source);
     void take_hello(worker_link&, std::uint32_t worker, const wire::hello&);
     void misbehaved(worker_link&, std::uint32_t worker, std::string how);
-    void poke_later(const link_ptr&, std::uint32_t worker);
-    void on_poke(const link_ptr&, std::uint32_t worker);
+    void look_again_later(std::uint32_t worker);
+    void look_again(const link_ptr&, std::uint32_t worker);
     void take_all(worker_link&, std::uint32_t worker);
     void look_for_crash(worker_link&, std::uint32_t worker);
     void end_of_stream(worker_link&, std::uint32_t worker);
@@ -131,13 +130,13 @@ private:
 
     mutable std::mutex mutex_;
     pool::pool pool_;
-    pool::actions actions_;        // being performed
-    std::vector<link_ptr> links_;  // by the pool's number of the worker
+    pool::actions actions_;             // being performed
+    std::vector<link_ptr> links_;       // by the pool's number of the worker
     std::vector<std::uint32_t> buried_; // links that are of no use once the actions are performed
-    std::vector<std::uint32_t> dirty_; // links with frames to be written
+    std::vector<std::uint32_t> dirty_;  // links with frames to be written
     std::deque<std::uint32_t> to_start_;
     ready_batch ready_;
-    ready_batch spare_; // empty; keeps memory
+    ready_batch spare_;       // empty; keeps memory
     std::string start_cause_; // why the last start failed
     job_ptr shutdown_;
     clock::time_point shutdown_limit_ = clock::time_point::max();
@@ -146,7 +145,6 @@ private:
     clock::time_point timer_at_ = clock::time_point::max();
     bool timer_set_ = false;
     bool spawn_posted_ = false;
-    bool flush_posted_ = false;
     bool ready_posted_ = false;
     bool stopped_ = false;
 };

@@ -29,7 +29,8 @@ void executor_service::adopt(process::child dead, const asio::any_io_executor& i
         orphans_.front().death.emplace(io, orphans_.front().child.pidfd());
         reap_later(orphans_.begin());
     } catch (...) {
-        // No memory to wait on the loop: it is reaped when the context is destroyed, if it is in the list.
+        // No memory to wait on the loop: it is reaped when the context is destroyed, if it is in
+        // the list.
     }
 }
 

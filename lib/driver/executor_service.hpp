@@ -16,8 +16,8 @@ namespace coproc::detail {
 
 class executor_impl;
 
-/// What executors leave on a loop's execution context: those that live on it, to be stopped when it is destroyed, and
-/// killed workers that are still to be reaped.
+/// What executors leave on a loop's execution context: those that live on it, to be stopped when it
+/// is destroyed, and killed workers that are still to be reaped.
 class executor_service final : public asio::execution_context::service {
 public:
     inline static asio::execution_context::id id;
@@ -28,7 +28,8 @@ public:
     void add(const std::shared_ptr<executor_impl>&);
     void remove(const executor_impl*) noexcept;
 
-    /// Reaps a process that was killed, when it is dead: on the loop, or when the context is destroyed.
+    /// Reaps a process that was killed, when it is dead: on the loop, or when the context is
+    /// destroyed.
     void adopt(process::child dead, const asio::any_io_executor& io) noexcept;
 
 private:

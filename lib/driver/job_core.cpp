@@ -9,8 +9,8 @@
 namespace coproc::detail {
 
 job_ptr job_core::make(std::shared_ptr<executor_impl> owner, std::uint64_t id, std::size_t bytes) {
-    // Recycled memory is aligned to 16, and so is what lies behind the object. What a size class leaves over is
-    // room for the value, too.
+    // Recycled memory is aligned to 16, and so is what lies behind the object. What a size class
+    // leaves over is room for the value, too.
     constexpr std::size_t size = sizeof(job_core);
     bytes = (size + bytes + 63) / 64 * 64 - size;
     void* const memory = allocate_recycled(size + bytes);

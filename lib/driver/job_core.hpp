@@ -11,8 +11,8 @@
 #include <memory>
 #include <string_view>
 
-// A task on its way, in one block of memory: what the pool knows of it, what is sent to the worker, how it ended and
-// who waits for that.
+// A task on its way, in one block of memory: what the pool knows of it, what is sent to the worker,
+// how it ended and who waits for that.
 namespace coproc::detail {
 
 class executor_impl;

@@ -41,8 +41,8 @@ std::variant<launched_worker, std::string> prepare(const executor_options& optio
     if (const auto* error = std::get_if<memory::page_error>(&page)) {
         return failed(error->step, error->error);
     }
-    made.page = std::make_shared<memory::shared_page>(
-        std::move(std::get<memory::shared_page>(page)));
+    made.page =
+        std::make_shared<memory::shared_page>(std::move(std::get<memory::shared_page>(page)));
     made.page->layout().settings = {.max_message_bytes = options.max_message_bytes,
                                     .core_dumps = options.core_dumps};
     made.nonce = random_number();
@@ -52,13 +52,15 @@ std::variant<launched_worker, std::string> prepare(const executor_options& optio
 std::variant<launched_worker, std::string> launch_process(const executor_options& options,
                                                           std::uint32_t slot) {
     if (worker::claims_falsely_to_be_a_worker()) {
-        return "this process was started as a worker, but not directly by its executor; is executor_options::executable "
+        return "this process was started as a worker, but not directly by its executor; is "
+               "executor_options::executable "
                "or COPROC_EXECUTABLE a script that does not end with exec?";
     }
     if (!worker::would_serve(options.start)) {
         return options.start == start_method::exec_main
                    ? "main of this program must call coproc::init(argc, argv)"
-                   : "main of this program must begin with coproc::init(argc, argv), or the program must be "
+                   : "main of this program must begin with coproc::init(argc, argv), or the "
+                     "program must be "
                      "linked with coproc_main; a worker would run main again";
     }
     process::unique_fd workers_end;

@@ -8,8 +8,8 @@
 
 namespace coproc::detail {
 
-/// Makes a worker as the options say: socket, shared page, process or thread. Blocks as long as the kernel takes to
-/// execute the file. The text says why it could not be made: half a sentence.
+/// Makes a worker as the options say: socket, shared page, process or thread. Blocks as long as the
+/// kernel takes to execute the file. The text says why it could not be made: half a sentence.
 [[nodiscard]] std::variant<launched_worker, std::string> launch(const executor_options& options,
                                                                 std::uint32_t slot);
 

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <new>
 
-// The pool's actions, performed one by one under the mutex; what they find out is the pool's next event.
+// The pool's actions, performed one by one under the mutex; what they find out is the pool's next
+// event.
 namespace coproc::detail {
 
 void executor_impl::perform() noexcept {
@@ -113,7 +114,8 @@ void executor_impl::kill(std::uint32_t worker) {
             worker, errc::spawn_failed, [](std::uint64_t) { return pool::slot_state::offered; },
             clock::now(), actions_);
     }
-    // Else it is being started at this moment, and install() will see that it is not wanted any more.
+    // Else it is being started at this moment, and install() will see that it is not wanted any
+    // more.
 }
 
 void executor_impl::complete(const pool::action& a) {
@@ -160,13 +162,13 @@ void executor_impl::finish(job_core& job) {
 
 // The last thing under the mutex, whatever happened before.
 void executor_impl::after_events() {
-    flush(false);
+    flush();
     listen();
     arm_timer();
 }
 
-// Listens to the workers that have something to tell. What is not needed any more is given up in rest() only, when
-// handlers have run, because they often need it again.
+// Listens to the workers that have something to tell. What is not needed any more is given up in
+// rest() only, when handlers have run, because they often need it again.
 void executor_impl::listen() {
     if (stopped_) {
         return;
@@ -190,10 +192,10 @@ void executor_impl::listen() {
         if (l->child && !l->watching) {
             watch(w);
         }
-        if (state == pool::worker_state::busy && !l->bell_armed) {
+        if (state == pool::worker_state::busy && !l->bell_armed && !l->look_posted) {
             l->bell_armed = l->ring.arm();
             if (!l->bell_armed) {
-                poke_later(l, w);
+                look_again_later(w);
             }
         }
     }

@@ -7,8 +7,8 @@
 
 namespace coproc::detail {
 
-/// Jobs that are done, with those who wait for them: handlers to be called, first in, first out. What is left when
-/// it is destroyed is abandoned.
+/// Jobs that are done, with those who wait for them: handlers to be called, first in, first out.
+/// What is left when it is destroyed is abandoned.
 class ready_batch {
 public:
     ready_batch() = default;

@@ -4,8 +4,8 @@
 #include <new>
 #include <utility>
 
-// A list of free blocks for each size and thread. glibc's own cache keeps seven of a size, and a thousand tasks in
-// flight need a thousand.
+// A list of free blocks for each size and thread. glibc's own cache keeps seven of a size, and a
+// thousand tasks in flight need a thousand.
 namespace coproc::detail {
 namespace {
 
@@ -30,8 +30,8 @@ struct free_lists {
     ~free_lists();
 };
 
-// A pointer, because it costs one load where an object with a destructor costs a call. Null: not made yet; or, at
-// the end of the thread, not any more.
+// A pointer, because it costs one load where an object with a destructor costs a call. Null: not
+// made yet; or, at the end of the thread, not any more.
 thread_local constinit free_lists* mine [[gnu::tls_model("initial-exec")]] = nullptr;
 thread_local constinit bool ended [[gnu::tls_model("initial-exec")]] = false;
 

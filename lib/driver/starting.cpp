@@ -6,7 +6,8 @@
 
 #include <exception>
 
-// Workers are started one per turn of the loop, without the mutex: the kernel takes its time to execute a file.
+// Workers are started one per turn of the loop, without the mutex: the kernel takes its time to
+// execute a file.
 namespace coproc::detail {
 
 void executor_impl::spawn_later() {

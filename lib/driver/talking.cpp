@@ -47,6 +47,26 @@ certainty certainty_of(wire::reply_outcome outcome) {
 
 // ---- out
 
+// Frames are written when the worker has no more left to do than what waits for it here: so it
+// never runs dry, and a thousand tasks cost ten system calls. While it has more, its next answers
+// bring us back here.
+void executor_impl::flush() {
+    std::size_t kept = 0;
+    for (const std::uint32_t worker : dirty_) {
+        worker_link* const l = link(worker);
+        if (l == nullptr) {
+            continue;
+        }
+        if (pool_.worker_at(worker).tasks.unsettled() <= 2 * l->unwritten) {
+            l->dirty = false;
+            write(worker);
+        } else {
+            dirty_[kept++] = worker;
+        }
+    }
+    dirty_.resize(kept);
+}
+
 void executor_impl::write(std::uint32_t worker) {
     const link_ptr& l = links_[worker];
     if (l->awaits_room || l->write()) {
@@ -69,11 +89,11 @@ void executor_impl::read(std::uint32_t worker) {
     const link_ptr& l = links_[worker];
     const std::span<std::byte> into = l->reader.prepare();
     l->reading = true;
-    l->socket.async_read_some(asio::buffer(into.data(), into.size()),
-                              [self = shared_from_this(), l, worker](
-                                  const asio::error_code& error, std::size_t bytes) {
-                                  self->on_read(l, worker, error, bytes);
-                              });
+    l->socket.async_read_some(
+        asio::buffer(into.data(), into.size()),
+        [self = shared_from_this(), l, worker](const asio::error_code& error, std::size_t bytes) {
+            self->on_read(l, worker, error, bytes);
+        });
 }
 
 void executor_impl::on_read(const link_ptr& l, std::uint32_t worker, const asio::error_code& error,
@@ -98,18 +118,21 @@ void executor_impl::on_read(const link_ptr& l, std::uint32_t worker, const asio:
     run_ready();
 }
 
-void executor_impl::poke_later(const link_ptr& l, std::uint32_t worker) {
-    l->bell_armed = true; // until then, nobody else need look
-    asio::post(io_, [self = shared_from_this(), l, worker] { self->on_poke(l, worker); });
+// While answers keep coming, the ring is looked at once in a turn of the loop, and the worker need
+// not ring: the bell is armed when a look has found nothing.
+void executor_impl::look_again_later(std::uint32_t worker) {
+    const link_ptr& l = links_[worker];
+    l->look_posted = true;
+    asio::post(io_, [self = shared_from_this(), l, worker] { self->look_again(l, worker); });
 }
 
-void executor_impl::on_poke(const link_ptr& l, std::uint32_t worker) {
+void executor_impl::look_again(const link_ptr& l, std::uint32_t worker) {
     {
         const std::lock_guard lock(mutex_);
+        l->look_posted = false;
         if (l->gone) {
             return;
         }
-        l->bell_armed = false;
         take_all(*l, worker);
         perform();
         after_events();
@@ -121,7 +144,11 @@ void executor_impl::take_all(worker_link& l, std::uint32_t worker) {
     take_frames(l, worker);
     take_ring(l, worker);
     look_for_crash(l, worker);
-    pool_.drained(worker, std::exchange(l.replies, 0), clock::now(), actions_);
+    const std::size_t replies = std::exchange(l.replies, 0);
+    pool_.drained(worker, replies, clock::now(), actions_);
+    if (replies > 0 && !l.look_posted && !l.gone && pool_.worker_at(worker).tasks.unsettled() > 0) {
+        look_again_later(worker);
+    }
 }
 
 void executor_impl::take_frames(worker_link& l, std::uint32_t worker) {
@@ -177,8 +204,9 @@ void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire
     } else if (const auto* log = std::get_if<wire::log_text>(&report)) {
         l.last_words = log->text;
     } else {
-        misbehaved(l, worker, std::string("it sent no message: ") +
-                                  wire::describe(std::get<wire::message_error>(report)));
+        misbehaved(l, worker,
+                   std::string("it sent no message: ") +
+                       wire::describe(std::get<wire::message_error>(report)));
     }
 }
 
@@ -208,9 +236,9 @@ void executor_impl::take_hello(worker_link& l, std::uint32_t worker, const wire:
     if (hello.nonce != l.nonce) {
         misbehaved(l, worker, "it is not the process that was started");
     } else if (hello.version != wire::protocol_version) {
-        misbehaved(l, worker, "it speaks version " + std::to_string(hello.version) +
-                                  " of the protocol, not " +
-                                  std::to_string(wire::protocol_version));
+        misbehaved(l, worker,
+                   "it speaks version " + std::to_string(hello.version) + " of the protocol, not " +
+                       std::to_string(wire::protocol_version));
     } else if (!std::ranges::equal(hello.build_id,
                                    process::module_table::instance().describe(0).id)) {
         misbehaved(l, worker, "its executable is another build of the program");
@@ -310,8 +338,8 @@ void executor_impl::bury(worker_link& l, std::uint32_t worker) {
         } else {
             const std::optional<process::exit_status> status =
                 l.child ? l.child->reap() : std::nullopt;
-            start_cause_ =
-                who + " " + (status ? process::describe(*status) : "ended") + " before it was ready";
+            start_cause_ = who + " " + (status ? process::describe(*status) : "ended") +
+                           " before it was ready";
         }
         if (!l.last_words.empty()) {
             start_cause_ += ": " + l.last_words;

@@ -14,8 +14,13 @@ namespace coproc::detail {
 
 worker_link::worker_link(const asio::any_io_executor& io, launched_worker& made,
                          std::uint32_t slot_number, std::uint64_t max_message_bytes)
-    : socket(io), death(io), page(made.page), ring(page->layout().ring, page->ring_memory()),
-      reader(max_message_bytes), nonce(made.nonce), slot(slot_number) {
+    : socket(io),
+      death(io),
+      page(made.page),
+      ring(page->layout().ring, page->ring_memory()),
+      reader(max_message_bytes),
+      nonce(made.nonce),
+      slot(slot_number) {
     if (made.child) {
         death.assign(made.child->pidfd());
     }
@@ -57,8 +62,7 @@ void worker_link::introduce(std::uint32_t module) {
         return;
     }
     introduced_.resize(std::max<std::size_t>(introduced_.size(), module + 1));
-    const process::module_identity& identity =
-        process::module_table::instance().describe(module);
+    const process::module_identity& identity = process::module_table::instance().describe(module);
     writer.append(
         wire::module_header{.number = module, .path = identity.path, .build_id = identity.id});
     introduced_[module] = true;
@@ -102,8 +106,8 @@ const std::shared_ptr<dead_worker>& worker_link::fate() {
 
 void worker_link::learn_exit(const process::exit_status& status) {
     dead_worker& known = *fate();
-    // A crash record says more than the status: a sanitizer turns its signal into an exit, and the handler's own
-    // alarm may have ended it.
+    // A crash record says more than the status: a sanitizer turns its signal into an exit, and the
+    // handler's own alarm may have ended it.
     if (!known.signal) {
         if (status.how == process::exit_status::kind::signalled) {
             known.signal = status.value;

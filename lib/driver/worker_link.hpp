@@ -28,7 +28,8 @@ struct launched_worker {
     std::uint64_t nonce = 0;
 };
 
-/// The parent's end of one worker: descriptors and buffers, no decisions. Guarded by the executor's mutex.
+/// The parent's end of one worker: descriptors and buffers, no decisions. Guarded by the executor's
+/// mutex.
 class worker_link {
 public:
     /// Takes over socket, page and process; if it throws, they are still the caller's.
@@ -36,7 +37,8 @@ public:
                 std::uint64_t max_message_bytes);
     ~worker_link();
 
-    /// Offers the slot, then appends the frame. Throws std::bad_alloc: the worker is of no use then.
+    /// Offers the slot, then appends the frame. Throws std::bad_alloc: the worker is of no use
+    /// then.
     void stage(job_core& job, std::uint64_t sequence);
     /// Writes what the socket takes now. False: the rest has to wait until it is writable.
     bool write() noexcept;
@@ -60,22 +62,23 @@ public:
     std::uint64_t nonce;
     std::uint32_t slot;
 
-    bool reading = false;      ///< an async_read_some is on its way
-    bool watching = false;     ///< an async_wait for the pidfd is on its way
-    bool awaits_room = false;  ///< an async_wait for the socket to be writable is on its way
+    bool reading = false;     ///< an async_read_some is on its way
+    bool watching = false;    ///< an async_wait for the pidfd is on its way
+    bool awaits_room = false; ///< an async_wait for the socket to be writable is on its way
     bool bell_armed = false;
-    bool dirty = false;        ///< is in the list of links to be flushed
-    bool mute = false;         ///< nothing can be written to it any more
-    bool ended = false;        ///< end of stream: nothing more can be read
-    bool distrusted = false;   ///< it broke the protocol: nothing that it says counts
+    bool look_posted = false; ///< the loop will look into the ring in its next turn
+    bool dirty = false;       ///< is in the list of links to be flushed
+    bool mute = false;        ///< nothing can be written to it any more
+    bool ended = false;       ///< end of stream: nothing more can be read
+    bool distrusted = false;  ///< it broke the protocol: nothing that it says counts
     bool crash_seen = false;
     bool reaped = false;       ///< the process is; what it wrote may not have been taken yet
     bool gone = false;         ///< the pool has been told that it exited
     std::size_t replies = 0;   ///< since the pool was last told
     std::size_t unwritten = 0; ///< tasks in the writer
 
-    std::string end_cause;                   ///< why it was killed, if that was our doing
-    std::string last_words;                  ///< from its log frames
+    std::string end_cause;  ///< why it was killed, if that was our doing
+    std::string last_words; ///< from its log frames
 
 private:
     void introduce(std::uint32_t module);

@@ -11,8 +11,8 @@ COPROC_API void promise_init() noexcept;
 /// Whether promise_init was called.
 [[nodiscard]] bool init_promised() noexcept;
 
-/// What the wrapped main calls: coproc::init, unless this is a worker of start_method::exec_main, whose main
-/// calls it.
+/// What the wrapped main calls: coproc::init, unless this is a worker of start_method::exec_main,
+/// whose main calls it.
 COPROC_API void init_before_main();
 
 } // namespace coproc::detail

@@ -167,8 +167,8 @@ void shared_page::request_stop(std::uint64_t sequence) const noexcept {
 void shared_page::wait_for_stop(std::uint64_t seen,
                                 std::chrono::milliseconds at_most) const noexcept {
     const timespec limit{at_most.count() / 1000, at_most.count() % 1000 * 1'000'000};
-    ::syscall(SYS_futex, futex_of(layout_->stop), FUTEX_WAIT,
-              static_cast<std::uint32_t>(seen), &limit, nullptr, 0);
+    ::syscall(SYS_futex, futex_of(layout_->stop), FUTEX_WAIT, static_cast<std::uint32_t>(seen),
+              &limit, nullptr, 0);
 }
 
 void shared_page::wake_stop_waiters() const noexcept {

@@ -89,7 +89,8 @@ public:
     std::uint64_t stop_word() const noexcept {
         return layout_->stop.load(std::memory_order_acquire);
     }
-    /// Sleeps while the stop word is still `seen`, until somebody wakes the waiters or the time is over.
+    /// Sleeps while the stop word is still `seen`, until somebody wakes the waiters or the time is
+    /// over.
     void wait_for_stop(std::uint64_t seen, std::chrono::milliseconds at_most) const noexcept;
     void wake_stop_waiters() const noexcept;
 

@@ -118,16 +118,33 @@ bool pool::replied(std::uint32_t index, std::uint64_t sequence, actions& out) {
 void pool::drained(std::uint32_t index, std::size_t replies, time_point now, actions& out) {
     worker& w = workers_[index];
     execute_or_pardon(w, now, out);
-    // As many tasks as the worker ends between two looks of ours, twice over: then it need not wait
-    // for us. Long tasks leave the window at 2, one that runs and one that is there when it ends.
-    const std::size_t wanted = std::clamp<std::size_t>(2 * replies, 2, limits_.max_window);
-    if (wanted >= w.window) {
-        w.window = static_cast<std::uint32_t>(wanted);
-    } else if (replies > 0) {
-        w.window -= (w.window - static_cast<std::uint32_t>(wanted) + 7) / 8;
-    }
+    follow(w, replies, now);
     schedule(now, out);
     continue_shutdown(now, out);
+}
+
+// The window holds what the worker ends in one period, twice over, so that it does not run dry
+// between two looks of ours. Long tasks leave it at 2: one that runs and one that is there when it
+// ends.
+void pool::follow(worker& w, std::size_t replies, time_point now) {
+    w.ended += static_cast<std::uint32_t>(replies);
+    const duration elapsed = now - w.since;
+    const duration period = limits_.window_period;
+    const auto wanted = [this](std::uint64_t in_a_period) {
+        return static_cast<std::uint32_t>(
+            std::clamp<std::uint64_t>(2 * in_a_period, 2, limits_.max_window));
+    };
+    w.window = std::max(w.window, wanted(w.ended));
+    if (elapsed < period) {
+        return;
+    }
+    const std::uint32_t measured = wanted(w.ended * static_cast<std::uint64_t>(period.count()) /
+                                          static_cast<std::uint64_t>(elapsed.count()));
+    if (measured < w.window) {
+        w.window -= (w.window - measured + 7) / 8;
+    }
+    w.ended = 0;
+    w.since = now;
 }
 
 void pool::ask_back(worker& w, std::uint64_t sequence, recall_reason reason, actions& out) {

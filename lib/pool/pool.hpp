@@ -21,6 +21,8 @@ struct limits {
     std::size_t max_queued = static_cast<std::size_t>(-1);
     /// Most tasks in one worker's pipe: the number of slots of its shared page.
     std::uint32_t max_window = 1024;
+    /// A pipe's window is twice what its worker ends in this time.
+    duration window_period = std::chrono::microseconds(200);
     /// A pipe that holds this many bytes gets no further task.
     std::size_t max_pipe_bytes = 256 * 1024;
     unsigned max_failed_starts = 5;
@@ -155,6 +157,7 @@ private:
     void complete(task&, errc, certainty, actions& out);
     void leave_queue(task&);
     void settle(worker&, std::uint64_t sequence);
+    void follow(worker&, std::size_t replies, time_point now);
     void note_work(worker&);
     void note_begun(worker&, std::uint64_t sequence);
     void set_kill_at(worker&, pipe_entry&, time_point);

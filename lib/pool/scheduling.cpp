@@ -55,6 +55,10 @@ bool pool::has_room(const worker& w, const task& next) const {
 
 void pool::stage(worker& w, task& next, time_point now, actions& out) {
     assert(next.state == task_state::queued);
+    if (w.tasks.empty()) {
+        w.ended = 0;
+        w.since = now;
+    }
     next.state = task_state::staged;
     next.worker = index_of(w);
     next.sequence = w.tasks.push(next);

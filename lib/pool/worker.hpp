@@ -124,6 +124,8 @@ struct worker {
     bool condemned = false;      ///< is killed once all its other tasks are taken back
     std::uint32_t slot = 0;      ///< its stable number for users; free again once it is stopping
     std::uint32_t window = 2;    ///< how many tasks its pipe may hold
+    std::uint32_t ended = 0;     ///< tasks answered since `since`
+    time_point since{};          ///< beginning of the period in which its speed is measured
     std::uint32_t owned = 0;     ///< tasks in its pipe that somebody waits for
     std::uint32_t recalls = 0;   ///< unanswered recalls
     std::uint32_t abandoned = 0; ///< unsettled tasks whose worker is killed when their grace ends

@@ -9,16 +9,16 @@
 
 namespace coproc::wire {
 
-/// The envelope of a message without texts: always the same bytes, but for its fields. Where these lie is learned
-/// from Cap'n Proto itself, when the program first needs it; afterwards such a message, of which there are two for
-/// each task, is written and read at the cost of copying it.
+/// The envelope of a message without texts: always the same bytes, but for its fields. Where these
+/// lie is learned from Cap'n Proto itself, when the program first needs it; afterwards such a
+/// message, of which there are two for each task, is written and read at the cost of copying it.
 template <class Message, auto... Fields>
 class fixed_layout {
 public:
     static constexpr std::size_t max_bytes = 128;
 
-    /// `encode` writes the envelope of a message and gives its size, at most max_bytes. `blank` has zeros in all
-    /// fields.
+    /// `encode` writes the envelope of a message and gives its size, at most max_bytes. `blank` has
+    /// zeros in all fields.
     template <class Encode>
     fixed_layout(Message blank, Encode encode) : size_(encode(blank, bytes_)) {
         std::size_t next = 0;
@@ -46,7 +46,8 @@ public:
             return false;
         }
         next = 0;
-        (std::memcpy(&(into.*Fields), envelope.data() + offsets_[next++], sizeof(into.*Fields)), ...);
+        (std::memcpy(&(into.*Fields), envelope.data() + offsets_[next++], sizeof(into.*Fields)),
+         ...);
         return true;
     }
 

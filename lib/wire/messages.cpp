@@ -312,17 +312,19 @@ using reply_layout = fixed_layout<reply_header, &reply_header::sequence>;
 
 /// A task without a name.
 const task_layout& plain_task() {
-    static const task_layout layout(
-        task_header{.deadline_ns = 0, .run_limit_ns = 0},
-        [](const task_header& task, std::span<std::byte> out) { return envelope_of<Command>(task, out); });
+    static const task_layout layout(task_header{.deadline_ns = 0, .run_limit_ns = 0},
+                                    [](const task_header& task, std::span<std::byte> out) {
+                                        return envelope_of<Command>(task, out);
+                                    });
     return layout;
 }
 
 /// A reply with a value.
 const reply_layout& plain_reply() {
-    static const reply_layout layout(
-        reply_header{},
-        [](const reply_header& reply, std::span<std::byte> out) { return envelope_of<Report>(reply, out); });
+    static const reply_layout layout(reply_header{},
+                                     [](const reply_header& reply, std::span<std::byte> out) {
+                                         return envelope_of<Report>(reply, out);
+                                     });
     return layout;
 }
 
@@ -338,8 +340,7 @@ std::size_t encode_plain(const Layout& layout, const Message& message, std::uint
                               .payload_bytes = payload_bytes};
     std::memcpy(out.data(), &header, header_bytes);
     layout.write(message, out.data() + header_bytes);
-    std::memset(out.data() + header_bytes + layout.size(), 0,
-                size - header_bytes - layout.size());
+    std::memset(out.data() + header_bytes + layout.size(), 0, size - header_bytes - layout.size());
     return size;
 }
 

@@ -35,7 +35,8 @@ private:
     std::span<const std::byte> encode(const Message& message, std::size_t payload_bytes) {
         return {head_.data(), wire::encode(message, payload_bytes, head_)};
     }
-    bool reply_encoded(std::span<const std::byte> head, std::span<const std::byte> payload) noexcept;
+    bool reply_encoded(std::span<const std::byte> head,
+                       std::span<const std::byte> payload) noexcept;
     bool write(std::span<const std::byte> head, std::span<const std::byte> payload) noexcept;
 
     int socket_;

@@ -41,7 +41,8 @@ constinit std::atomic<bool> main_called_init = false;
                                 .nonce = identity.nonce,
                                 .slot = identity.slot};
         worker::serve(service);
-        static_cast<void>(service.socket.release()); // it ends with the process, so that its end means death
+        static_cast<void>(
+            service.socket.release()); // it ends with the process, so that its end means death
     }
     std::exit(EXIT_SUCCESS);
 }
@@ -66,9 +67,7 @@ void detail::init_before_main() {
 
 bool worker::would_serve(start_method method) noexcept {
     const bool called = main_called_init.load(std::memory_order_relaxed);
-    return method == start_method::exec_main
-               ? called
-               : called || detail::init_promised();
+    return method == start_method::exec_main ? called : called || detail::init_promised();
 }
 
 std::string worker::program_name() { return program_invocation_name; }

@@ -45,8 +45,9 @@ inline constexpr const char* identity_variable = "COPROC_WORKER";
 /// afterwards. Any thread.
 [[nodiscard]] const identity* current_identity();
 
-/// Whether the variable was there and was not believed: something between the executor and this process, such as a
-/// wrapper script, started it. If it started workers in the same way, there would be no end to it.
+/// Whether the variable was there and was not believed: something between the executor and this
+/// process, such as a wrapper script, started it. If it started workers in the same way, there
+/// would be no end to it.
 [[nodiscard]] bool claims_falsely_to_be_a_worker();
 
 } // namespace coproc::worker

@@ -37,7 +37,8 @@ struct running_task : current_task {
 class session {
 public:
     explicit session(service& s)
-        : service_(s), connection_(s.socket.get(), s.page->layout(), s.page->ring_memory()),
+        : service_(s),
+          connection_(s.socket.get(), s.page->layout(), s.page->ring_memory()),
           frames_(s.page->layout().settings.max_message_bytes),
           result_(s.page->layout().settings.max_message_bytes) {
         modules_.push_back(process::loaded_module::executable());
@@ -148,9 +149,9 @@ private:
         }
         this_thread_task = nullptr;
         current.stop.reset();
-        const bool sent = connection_.reply(
-            reply, reply.outcome == wire::reply_outcome::value ? result_.bytes()
-                                                               : std::span<const std::byte>(thrown));
+        const bool sent = connection_.reply(reply, reply.outcome == wire::reply_outcome::value
+                                                       ? result_.bytes()
+                                                       : std::span<const std::byte>(thrown));
         forget_large_result();
         return sent;
     }

@@ -16,7 +16,8 @@ struct service {
     std::uint32_t slot = 0;
 };
 
-/// Says hello, then runs tasks until the parent asks to leave or is gone. Runs on the thread of its caller.
+/// Says hello, then runs tasks until the parent asks to leave or is gone. Runs on the thread of its
+/// caller.
 void serve(service&);
 
 /// Tells the parent why this process cannot be a worker.

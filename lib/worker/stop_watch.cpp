@@ -21,7 +21,8 @@ void stop_watch::wait() {
         if (over_.load(std::memory_order_acquire)) {
             return;
         }
-        // The limit covers the end of the task just between that look and the sleep: it does not change the word.
+        // The limit covers the end of the task just between that look and the sleep: it does not
+        // change the word.
         page_.wait_for_stop(seen, std::chrono::milliseconds(5));
     }
 }

@@ -9,8 +9,9 @@
 
 namespace coproc::worker {
 
-/// Makes a std::stop_token of the stop word in the shared page, for a task that takes one. Nothing in a thread that
-/// computes can call request_stop, so a thread of its own waits for the word, as long as this object lives.
+/// Makes a std::stop_token of the stop word in the shared page, for a task that takes one. Nothing
+/// in a thread that computes can call request_stop, so a thread of its own waits for the word, as
+/// long as this object lives.
 class stop_watch {
 public:
     stop_watch(const memory::shared_page& page, std::uint64_t sequence);

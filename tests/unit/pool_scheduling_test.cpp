@@ -73,7 +73,7 @@ TEST_CASE("a full pipe takes no further task, an empty one takes any", "[pool]")
     CHECK(s.replies(0, {1}) == actions{complete_by_reply(t[0]), stage(t[1], 0, 2)});
 }
 
-TEST_CASE("a window follows the tasks that a worker ends between two looks", "[pool]") {
+TEST_CASE("a window is twice what a worker ends in a period", "[pool]") {
     std::vector<task> t(40);
     script s(1);
     start_idle_worker(s);
@@ -87,10 +87,14 @@ TEST_CASE("a window follows the tasks that a worker ends between two looks", "[p
     CHECK(s.machine.worker_at(0).window == 8);
     CHECK(s.machine.worker_at(0).tasks.unsettled() == 8);
 
-    SECTION("it shrinks by an eighth of what is too much") {
+    SECTION("it shrinks by an eighth of what is too much, once in a period") {
+        s.now += 10ms; // one in fifty periods
         s.replies(0, {7});
         CHECK(s.machine.worker_at(0).window == 7);
         s.replies(0, {8});
+        CHECK(s.machine.worker_at(0).window == 7);
+        s.now += 200us;
+        s.replies(0, {9});
         CHECK(s.machine.worker_at(0).window == 6);
     }
     SECTION("a look that finds nothing says nothing") {

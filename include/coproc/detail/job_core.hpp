@@ -12,7 +12,8 @@
 #include <span>
 #include <utility>
 
-// What a job is behind its type: the task, its end, and who waits for it. The rest is private to lib/driver.
+// What a job is behind its type: the task, its end, and who waits for it. The rest is private to
+// lib/driver.
 namespace coproc {
 
 /// Where a task is.
@@ -68,8 +69,8 @@ public:
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
-    /// Calls the handler, once, on its associated executor, and ends this object. The caller is a completion
-    /// handler on the job's I/O executor and holds no lock.
+    /// Calls the handler, once, on its associated executor, and ends this object. The caller is a
+    /// completion handler on the job's I/O executor and holds no lock.
     virtual void complete(job_ptr job) = 0;
     /// Ends this object and its handler without a call.
     virtual void abandon() noexcept = 0;
@@ -98,7 +99,8 @@ COPROC_API std::uint64_t id_of(const job_core&) noexcept;
 COPROC_API const asio::any_io_executor& io_executor_of(const job_core&) noexcept;
 /// The waiter is completed when the job is done, from the loop, never from inside this call.
 COPROC_API void add_waiter(job_core&, waiter&);
-/// The waiter is completed now, from the loop, if it still waits. It is only compared, so it may be gone.
+/// The waiter is completed now, from the loop, if it still waits. It is only compared, so it may be
+/// gone.
 COPROC_API void stop_waiting(job_core&, const waiter*) noexcept;
 COPROC_API void withdraw(job_core&, withdrawal) noexcept;
 /// False: on this thread nothing would ever complete the job.

@@ -6,8 +6,8 @@
 
 namespace coproc::detail {
 
-/// Memory for what comes and goes with every task. Each thread keeps what it frees, up to a limit, for what it
-/// allocates next. Aligned to 16. Throws std::bad_alloc.
+/// Memory for what comes and goes with every task. Each thread keeps what it frees, up to a limit,
+/// for what it allocates next. Aligned to 16. Throws std::bad_alloc.
 [[nodiscard]] COPROC_API void* allocate_recycled(std::size_t bytes);
 COPROC_API void free_recycled(void* memory, std::size_t bytes) noexcept;
 

@@ -12,7 +12,8 @@ namespace coproc::detail {
 
 class executor_impl;
 
-/// One submit on its way: the arguments are encoded into memory that the thread reuses, then committed.
+/// One submit on its way: the arguments are encoded into memory that the thread reuses, then
+/// committed.
 class submission {
 public:
     COPROC_API explicit submission(executor_impl&);

@@ -14,10 +14,10 @@
 #include <type_traits>
 #include <utility>
 
-// A completion handler in the waiter's clothes. Its memory comes from the handler's allocator, its executor is
-// kept at work, and its cancellation slot is assigned after the handler was moved to its place and cleared where
-// the handler runs, just before it is called. (asio::any_completion_handler loses a slot that was assigned
-// before the erasure.)
+// A completion handler in the waiter's clothes. Its memory comes from the handler's allocator, its
+// executor is kept at work, and its cancellation slot is assigned after the handler was moved to
+// its place and cleared where the handler runs, just before it is called.
+// (asio::any_completion_handler loses a slot that was assigned before the erasure.)
 namespace coproc::detail {
 
 /// `Deliver` is a function object: it calls the handler with what the job gives.
@@ -25,9 +25,8 @@ template <class Handler, class Deliver>
 class waiter_of final : public waiter {
     using handler_executor = asio::associated_executor_t<Handler, asio::any_io_executor>;
     // A handler without an allocator of its own gets memory that is recycled.
-    using given_allocator =
-        typename std::allocator_traits<asio::associated_allocator_t<Handler>>::template rebind_alloc<
-            waiter_of>;
+    using given_allocator = typename std::allocator_traits<
+        asio::associated_allocator_t<Handler>>::template rebind_alloc<waiter_of>;
     using allocator = std::conditional_t<std::is_same_v<given_allocator, std::allocator<waiter_of>>,
                                          recycling_allocator<waiter_of>, given_allocator>;
     using work_guard = asio::executor_work_guard<handler_executor>;
@@ -45,7 +44,8 @@ public:
     }
 
     waiter_of(Handler&& handler, const asio::any_io_executor& io)
-        : handler_(std::move(handler)), executor_(asio::get_associated_executor(handler_, io)),
+        : handler_(std::move(handler)),
+          executor_(asio::get_associated_executor(handler_, io)),
           on_loop_(equals(executor_, io)) {
         // The unfinished job is work enough for the loop itself.
         if (!on_loop_) {
