@@ -26,15 +26,12 @@ totals count_words(const paths& files, bool die) { // runs in a worker
         const std::string text{std::istreambuf_iterator<char>(in), {}};
         bool inside = false;
         for (const char c : text) {
-            const bool letter = c > ' ';
-            sum.words += letter && !inside;
-            inside = letter;
+            sum.words += c > ' ' && !inside;
+            inside = c > ' ';
         }
         sum.bytes += text.size();
         ++sum.files;
-        if (die) {
-            std::raise(SIGKILL);
-        }
+        die ? std::raise(SIGKILL) : 0;
     }
     return sum;
 }

@@ -4,8 +4,8 @@
 
 #include <chrono>
 #include <cstddef>
-#include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -85,7 +85,7 @@ struct executor_options {
     /// The file that workers execute, a build of this very program. Empty: the environment variable
     /// COPROC_EXECUTABLE, else the file that this process runs, even if it was replaced on disk
     /// since.
-    std::filesystem::path executable = {};
+    std::string executable = {};
     /// So many workers in a row that end before they are ready, without one that ever was, break
     /// the executor: errc::executor_broken. Crashes of tasks do not count. At least 1.
     unsigned max_failed_starts = 5;

@@ -79,7 +79,7 @@ std::variant<launched_worker, std::string> launch_process(const executor_options
                                                 ? worker::entry::exec_main
                                                 : worker::entry::exec};
     process::spawn_request request;
-    request.executable = process::worker_executable(options.executable.native());
+    request.executable = process::worker_executable(options.executable);
     request.arguments = {worker::program_name()};
     request.variables = {std::string(worker::identity_variable) + "=" +
                          worker::format_identity(identity)};
