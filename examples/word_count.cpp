@@ -1,6 +1,5 @@
-// Counts the words of all files below a directory in worker processes, and checks the totals
-// against one pass in this process. With --kill-one a worker is killed on the way, as the kernel
-// does when memory runs out: one task fails with a typed error and is sent again.
+// Counts the words of all files below a directory in worker processes and checks the totals against
+// one pass here. --kill-one kills a worker on the way, as the kernel does when memory runs out.
 #include <asio.hpp>
 #include <coproc/coproc.hpp>
 
@@ -8,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 
 struct totals {
     std::uint64_t files = 0, words = 0, bytes = 0;
@@ -31,7 +29,9 @@ totals count_words(const paths& files, bool die) { // runs in a worker
         }
         sum.bytes += text.size();
         ++sum.files;
-        die ? std::raise(SIGKILL) : 0;
+        if (die) {
+            std::raise(SIGKILL);
+        }
     }
     return sum;
 }
@@ -82,10 +82,7 @@ int main(int argc, char** argv) {
     asio::io_context loop;
     coproc::executor workers(loop);
     for (int i = 0; i < 8; ++i) {
-        asio::co_spawn(loop, lane(workers, p), [](std::exception_ptr e) {
-            if (e)
-                std::rethrow_exception(e);
-        });
+        asio::co_spawn(loop, lane(workers, p), asio::detached);
     }
     loop.run();
     totals expected;

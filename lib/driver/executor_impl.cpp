@@ -199,6 +199,9 @@ void executor_impl::add_waiter(job_core& job, waiter& w) {
 }
 
 void executor_impl::stop_waiting(job_core& job, const waiter* given_up) noexcept {
+    if (forked()) {
+        return;
+    }
     const std::lock_guard lock(mutex_);
     for (waiter** w = &job.waiters; *w != nullptr; w = &(*w)->next) {
         if (*w == given_up) {
@@ -215,6 +218,9 @@ job_state executor_impl::state_of(job_core& job) noexcept {
     if (job.done()) {
         return job_state::done;
     }
+    if (forked()) {
+        return job_state::queued; // for ever; another thread of the parent may have held the mutex
+    }
     const std::lock_guard lock(mutex_);
     if (job.state == pool::task_state::staged) {
         worker_link* const l = link(job.worker);
@@ -228,26 +234,32 @@ job_state executor_impl::state_of(job_core& job) noexcept {
 // ---- the end
 
 job_ptr executor_impl::begin_shutdown(const shutdown_options& options) {
+    if (forked()) {
+        return finished_shutdown();
+    }
     const std::lock_guard lock(mutex_);
+    if (stopped_) {
+        return finished_shutdown();
+    }
     if (!shutdown_) {
         shutdown_ = job_core::make(shared_from_this(), 0, sizeof(shutdown_report));
     }
-    job_core& shutdown = *shutdown_;
-    if (shutdown.done()) {
-        return shutdown_;
-    }
-    if (stopped_ || forked()) {
-        shutdown.store_value(std::as_bytes(std::span(&report_, 1)));
-        shutdown.set_done();
-        return shutdown_;
-    }
+    const job_ptr shutdown = shutdown_;
     const clock::time_point now = clock::now();
     shutdown_limit_ = std::min(shutdown_limit_, pool::after(now, options.timeout));
     pool_.shut_down(strength(options.mode), now, actions_);
     perform();
     after_events();
     post_ready();
-    return shutdown_;
+    return shutdown;
+}
+
+// Not kept: it shares this object.
+job_ptr executor_impl::finished_shutdown() {
+    job_ptr shutdown = job_core::make(shared_from_this(), 0, sizeof(shutdown_report));
+    (*shutdown).store_value(std::as_bytes(std::span(&report_, 1)));
+    (*shutdown).set_done();
+    return shutdown;
 }
 
 void executor_impl::stop() noexcept {
@@ -315,6 +327,9 @@ void executor_impl::end_everything(bool loop_is_gone) noexcept {
 }
 
 executor_stats executor_impl::stats() const {
+    if (forked()) {
+        return {};
+    }
     const std::lock_guard lock(mutex_);
     const pool::counts c = pool_.look();
     return {.queued = c.queued,

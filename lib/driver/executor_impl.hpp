@@ -120,6 +120,7 @@ private:
     void end_turn(ready_batch& left);
     void end_everything(bool loop_is_gone) noexcept;
     void leave_alone() noexcept;
+    job_ptr finished_shutdown();
 
     asio::any_io_executor io_;
     const executor_options options_;
