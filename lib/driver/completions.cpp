@@ -56,15 +56,14 @@ void executor_impl::run(ready_batch mine) {
 }
 
 void executor_impl::end_turn(ready_batch& left) {
-    if (!left.empty()) {
-        asio::post(io_, [self = shared_from_this(), batch = std::move(left)]() mutable {
-            self->run(std::move(batch));
-        });
-    }
     const std::lock_guard lock(mutex_);
     if (left.empty()) {
         left.reset();
         spare_ = std::move(left);
+    } else {
+        asio::post(io_, [self = shared_from_this(), batch = std::move(left)]() mutable {
+            self->run(std::move(batch));
+        });
     }
     post_ready();
     rest();

@@ -244,7 +244,7 @@ job_ptr executor_impl::begin_shutdown(const shutdown_options& options) {
     if (!shutdown_) {
         shutdown_ = job_core::make(shared_from_this(), 0, sizeof(shutdown_report));
     }
-    const job_ptr shutdown = shutdown_;
+    job_ptr shutdown = shutdown_;
     const clock::time_point now = clock::now();
     shutdown_limit_ = std::min(shutdown_limit_, pool::after(now, options.timeout));
     pool_.shut_down(strength(options.mode), now, actions_);
@@ -285,7 +285,7 @@ void executor_impl::loop_ends() noexcept {
 // registrations from the parent's loop.
 void executor_impl::leave_alone() noexcept {
     static_cast<void>(new (std::nothrow) std::shared_ptr<executor_impl>(shared_from_this()));
-}
+} // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): that is the purpose
 
 void executor_impl::end_everything(bool loop_is_gone) noexcept {
     ready_batch left; // its destructor abandons the handlers

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+// NOLINTBEGIN(readability-identifier-naming): the linker chooses these names
 // The program's own main. It may take fewer parameters: the callee does not see the others.
 extern "C" int __real_main(int argc, char** argv, char** environment);
 
@@ -13,6 +14,7 @@ extern "C" int __wrap_main(int argc, char** argv, char**) {
     coproc::detail::init_before_main();
     return __real_main(argc, argv, environ); // init may have replaced the environment
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace {
 

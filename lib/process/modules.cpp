@@ -193,7 +193,7 @@ const module_table::entry* module_table::search(std::uintptr_t address) const no
     return each;
 }
 
-void module_table::add(loaded_module module) {
+void module_table::add(const loaded_module& module) {
     const auto number = static_cast<std::uint32_t>(state_.identities.size());
     state_.identities.push_back(std::make_unique<const module_identity>(module.identity()));
     for (const loaded_module::address_range& range : module.code()) {
@@ -219,7 +219,7 @@ std::optional<code_location> module_table::locate(const void* function) {
         const std::lock_guard lock(state_.mutex);
         found = search(address);
         if (found == nullptr) {
-            add(std::move(*pinned));
+            add(*pinned);
             found = search(address);
         }
         if (found == nullptr) {

@@ -88,7 +88,7 @@ private:
     module_table();
 
     const entry* search(std::uintptr_t address) const noexcept;
-    void add(loaded_module module);
+    void add(const loaded_module& module);
 
     struct state;
     state& state_;

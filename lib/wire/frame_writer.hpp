@@ -41,7 +41,7 @@ public:
     /// Copies nothing of the payload: `owner` keeps it until it has been consumed.
     template <class Message>
     bool append(const Message& message, std::span<const std::byte> payload,
-                std::shared_ptr<const void> owner) {
+                std::shared_ptr<const void> owner) { // NOLINT(performance-unnecessary-value-param)
         const std::size_t head = head_bytes(message);
         if (head == 0) {
             return false;
