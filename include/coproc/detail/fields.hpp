@@ -4,7 +4,6 @@
 
 #include <coproc/detail/field_bindings.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -52,7 +51,7 @@ consteval bool takes() {
 template <class T, std::size_t Count = 0, std::size_t Found = SIZE_MAX>
 consteval std::size_t most_initialisers() {
     // Each field may be a bit-field; one more than is allowed is too many.
-    constexpr std::size_t limit = std::min(sizeof(T) * 8, max_fields + 1);
+    constexpr std::size_t limit = sizeof(T) * 8 < max_fields + 1 ? sizeof(T) * 8 : max_fields + 1;
     if constexpr (Count > limit) {
         return Found;
     } else if constexpr (takes<T, Count>()) {

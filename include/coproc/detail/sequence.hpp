@@ -4,7 +4,6 @@
 
 #include <coproc/codec.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <type_traits>
@@ -13,7 +12,9 @@ namespace coproc::detail {
 
 /// Blocks are aligned as their elements are, as far as messages can.
 template <class T>
-inline constexpr std::size_t block_alignment = std::min(alignof(T), encoder::max_alignment);
+inline constexpr std::size_t block_alignment = alignof(T) < encoder::max_alignment
+                                                   ? alignof(T)
+                                                   : encoder::max_alignment;
 
 template <class T>
 void write_elements(encoder& out, const T* elements, std::size_t count) {
@@ -64,7 +65,8 @@ T read_element(decoder& in) {
 /// For how many elements memory may be taken before they are read: no more bytes than are left.
 template <class T>
 std::size_t trusted_count(const decoder& in, std::size_t count) {
-    return std::min(count, in.remaining() / sizeof(T) + 1);
+    const std::size_t possible = in.remaining() / sizeof(T) + 1;
+    return count < possible ? count : possible;
 }
 
 } // namespace coproc::detail
