@@ -200,7 +200,8 @@ void check_status(const exit_status& status, int signal) {
 // ---- Tests
 // -------------------------------------------------------------------------------------------
 
-TEST_CASE("a fatal signal is told before the process dies of it, with the place in the source") {
+TEST_CASE("a fatal signal is told before the process dies of it, with the place in the source",
+          "[signals]") {
     for (const auto& [name, way] : crashing::ways()) {
         INFO(name);
         crashed_worker worker = start_worker("crash", {name});
@@ -226,7 +227,7 @@ TEST_CASE("a fatal signal is told before the process dies of it, with the place 
     }
 }
 
-TEST_CASE("the address that a fault touched is told") {
+TEST_CASE("the address that a fault touched is told", "[signals]") {
     crashed_worker worker = start_worker("crash", {"write to null"});
     test::wait_for_end(worker.process);
     const auto report = process::read_crash_report(worker.record);
@@ -239,7 +240,7 @@ TEST_CASE("the address that a fault touched is told") {
     ::munmap(&worker.record, page_bytes);
 }
 
-TEST_CASE("a fatal signal from outside is told too") {
+TEST_CASE("a fatal signal from outside is told too", "[signals]") {
     crashed_worker worker = start_worker("wait for a signal");
     REQUIRE(test::read_bytes(worker.socket.get(), 1) == "r");
     CHECK(!process::has_crashed(worker.record));

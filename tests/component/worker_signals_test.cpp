@@ -2,6 +2,7 @@
 
 #include "child_role.hpp"
 #include "support/catch.hpp"
+#include "support/compute.hpp"
 
 #include <csignal>
 #include <sys/stat.h>
@@ -15,8 +16,6 @@ using process::exit_status;
 using test::child_role;
 
 namespace {
-
-volatile unsigned long counter = 0;
 
 // Answers each byte. The parent is named as an argument, as the identity would.
 const child_role echo("echo", [](const test::arguments& parent) {
@@ -35,9 +34,7 @@ const child_role compute("compute", [](const test::arguments&) -> int {
         worker::install_worker_signals(::getppid());
     }
     test::write_text(3, "r");
-    for (;;) {
-        counter = counter + 1;
-    }
+    test::compute_for_ever();
 });
 
 const child_role be_parent("be a parent", [](const test::arguments&) -> int {
@@ -90,7 +87,7 @@ const std::string own_number = std::to_string(::getpid());
 
 } // namespace
 
-TEST_CASE("a computing worker and its group die with their parent") {
+TEST_CASE("a computing worker and its group die with their parent", "[signals]") {
     conversation parent = converse("be a parent");
     REQUIRE(test::read_bytes(parent.socket.get(), 2) == "rr");
     REQUIRE(parent.process.send_signal(SIGKILL));
@@ -123,7 +120,7 @@ TEST_CASE("a worker whose parent was gone before it looked dies at once") {
     CHECK(test::wait_for_end(worker.process) == exit_status{exit_status::kind::signalled, SIGKILL});
 }
 
-TEST_CASE("SIGINT does nothing to a worker") {
+TEST_CASE("SIGINT does nothing to a worker", "[signals]") {
     conversation worker = converse("echo", {own_number});
     REQUIRE(test::read_bytes(worker.socket.get(), 1) == "r");
     REQUIRE(worker.process.send_signal(SIGINT));
@@ -132,7 +129,7 @@ TEST_CASE("SIGINT does nothing to a worker") {
     CHECK(test::wait_for_end(worker.process) == exit_status{exit_status::kind::exited, 9});
 }
 
-TEST_CASE("requests to end count from the parent only") {
+TEST_CASE("requests to end count from the parent only", "[signals]") {
     for (const int number : {SIGTERM, SIGHUP, SIGQUIT}) {
         INFO(number);
         conversation worker = converse("echo", {own_number});
@@ -148,7 +145,7 @@ TEST_CASE("requests to end count from the parent only") {
     }
 }
 
-TEST_CASE("a process that a task forked ends on request") {
+TEST_CASE("a process that a task forked ends on request", "[signals]") {
     conversation worker = converse("end a forked child");
     CHECK(test::wait_for_end(worker.process) == exit_status{exit_status::kind::exited, 0});
 }

@@ -1,4 +1,6 @@
 // A host with two busy workers, whose numbers it prints; somebody kills it.
+#include "support/compute.hpp"
+
 #include <coproc/coproc.hpp>
 
 #include <cstdio>
@@ -10,11 +12,7 @@ int compute() {
     std::string line = std::to_string(::getpid()) + "\n";
     // Standard output is that of the host.
     static_cast<void>(::write(STDOUT_FILENO, line.data(), line.size()));
-    for (volatile unsigned n = 0;; n = n + 1) {
-#ifdef __SANITIZE_THREAD__
-        ::usleep(0); // it delivers signals in calls of the C library only
-#endif
-    }
+    coproc::test::compute_for_ever();
 }
 
 int main(int argc, char** argv) {
