@@ -153,7 +153,7 @@ const char* advice(const failure_record& record) {
     case errc::queue_full:
         return "wait for earlier tasks, or raise executor_options::max_queued";
     case errc::too_large:
-        return "pass large data in a coproc::shared_array";
+        return "send it in parts, or raise executor_options::max_message_bytes";
     case errc::would_deadlock:
         return "co_await the job, or call get() on another thread";
     case errc::forked:

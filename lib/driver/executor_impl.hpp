@@ -117,7 +117,9 @@ private:
     void post_ready();
     void run_ready();
     void run(ready_batch);
-    void end_turn(ready_batch& left);
+    bool refill(ready_batch& used_up);
+    void end_turn(ready_batch& left, unsigned called);
+    void post(ready_batch);
     void end_everything(bool loop_is_gone) noexcept;
     void leave_alone() noexcept;
     job_ptr finished_shutdown();

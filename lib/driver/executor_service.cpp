@@ -24,13 +24,14 @@ void executor_service::adopt(process::child dead, const asio::any_io_executor& i
         return;
     }
     const std::lock_guard lock(mutex_);
+    orphans_.remove_if([](orphan& o) { return !o.death && o.child.reap(); });
     try {
         orphans_.push_front({std::move(dead), std::nullopt});
         orphans_.front().death.emplace(io, orphans_.front().child.pidfd());
         reap_later(orphans_.begin());
     } catch (...) {
-        // No memory to wait on the loop: it is reaped when the context is destroyed, if it is in
-        // the list.
+        // The loop cannot watch it. If it is in the list, it is reaped with the next one, or when
+        // the context is destroyed.
     }
 }
 

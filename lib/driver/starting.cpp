@@ -71,7 +71,7 @@ void executor_impl::install(std::uint32_t worker, launched_worker made) {
             made.child->kill_group();
             service_->adopt(std::move(*made.child), io_);
         }
-        start_failed(worker, error.what());
+        start_failed(worker, std::string("the loop cannot watch it: ") + error.what());
         return;
     }
     if (pool_.worker_at(worker).killed) {

@@ -1,5 +1,6 @@
 #include "driver/executor_impl.hpp"
 #include "exception/exception_codec.hpp"
+#include "process/exiting.hpp"
 #include "process/modules.hpp"
 
 #include <asio/buffer.hpp>
@@ -270,6 +271,9 @@ void executor_impl::end_of_stream(worker_link& l, std::uint32_t worker) {
     l.ended = true;
     take_all(l, worker);
     if (l.child) {
+        if (!l.distrusted && !l.child->reaped() && !process::is_exiting(l.child->pid())) {
+            l.end_cause = "it had closed its connection";
+        }
         l.kill(); // the pidfd tells the rest
     } else {
         bury(l, worker);

@@ -2,6 +2,7 @@
 
 #include "child_role.hpp"
 #include "process/cpus.hpp"
+#include "process/exiting.hpp"
 #include "process/fork_guard.hpp"
 #include "support/catch.hpp"
 
@@ -184,4 +185,21 @@ TEST_CASE("a fork is noticed in the child only") {
     REQUIRE(::waitpid(pid, &word, 0) == pid);
     CHECK(word == 0);
     CHECK(process::fork_generation() == before);
+}
+
+TEST_CASE("a process that is exiting is told from one that is not") {
+    CHECK_FALSE(process::says_exiting("4242 (a) b) R 1 4242 4242 0 -1 4194304 91 0 0 0"));
+    CHECK(process::says_exiting("4242 (a) b) Z 1 4242 4242 0 -1 4194316 91 0 0 0"));
+    CHECK_FALSE(process::says_exiting(""));
+    CHECK_FALSE(process::says_exiting("4242 (sh) R 1 4242"));
+    CHECK_FALSE(process::says_exiting("4242 (sh) R 1 4242 4242 0 -1 flags"));
+
+    auto [socket, process] = converse("wait for a word");
+    CHECK(test::read_bytes(socket.get(), 1) == "r");
+    CHECK_FALSE(process::is_exiting(process.pid()));
+    process.send_signal(SIGKILL);
+    wait_until_ended(process);
+    CHECK(process::is_exiting(process.pid()));
+    CHECK(process.reap().has_value());
+    CHECK(process::is_exiting(process.pid())); // nobody tells any more
 }

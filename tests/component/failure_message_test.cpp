@@ -152,7 +152,7 @@ TEST_CASE("what ran says so") {
           "the result could not be decoded; the task ran to its end, but its result is lost");
     CHECK(message_of(errc::too_large, certainty::ran) ==
           "the result is larger than a message may be; the task ran to its end, but its result is "
-          "lost; pass large data in a coproc::shared_array");
+          "lost; send it in parts, or raise executor_options::max_message_bytes");
 }
 
 TEST_CASE("where there is something to do, the message says what") {

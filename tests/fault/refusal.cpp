@@ -1,0 +1,110 @@
+#include "refusal.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+
+#include <dlfcn.h>
+#include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace test {
+namespace {
+
+std::atomic<int> refused_call{-1};
+std::atomic<int> refused_error{0};
+std::atomic<int> left{0};
+std::atomic<int> refused{0};
+
+/// The error of a call that shall fail now, else 0.
+int error_of(call which) {
+    if (refused_call.load() != static_cast<int>(which) || left.load() <= 0) {
+        return 0;
+    }
+    left.fetch_sub(1);
+    refused.fetch_add(1);
+    return refused_error.load();
+}
+
+bool fails(call which) {
+    const int error = error_of(which);
+    if (error != 0) {
+        errno = error;
+    }
+    return error != 0;
+}
+
+template <class Function>
+Function* real(const char* name) {
+    return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
+}
+
+} // namespace
+
+refusal::refusal(call which, int error, int times) {
+    refused = 0;
+    refused_error = error;
+    left = times;
+    refused_call = static_cast<int>(which);
+}
+
+refusal::~refusal() { refused_call = -1; }
+
+int refusal::count() const { return refused; }
+
+} // namespace test
+
+extern "C" {
+
+int socketpair(int domain, int type, int protocol, int ends[2]) noexcept {
+    return test::fails(test::call::socketpair)
+               ? -1
+               : test::real<int(int, int, int, int*)>("socketpair")(domain, type, protocol, ends);
+}
+
+int memfd_create(const char* name, unsigned flags) noexcept {
+    return test::fails(test::call::memfd_create)
+               ? -1
+               : test::real<int(const char*, unsigned)>("memfd_create")(name, flags);
+}
+
+int ftruncate(int file, off_t size) noexcept {
+    return test::fails(test::call::ftruncate)
+               ? -1
+               : test::real<int(int, off_t)>("ftruncate")(file, size);
+}
+
+int epoll_ctl(int epoll, int operation, int file, epoll_event* event) noexcept {
+    return operation == EPOLL_CTL_ADD && test::fails(test::call::epoll_ctl)
+               ? -1
+               : test::real<int(int, int, int, epoll_event*)>("epoll_ctl")(epoll, operation, file,
+                                                                           event);
+}
+
+int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* actions,
+                const posix_spawnattr_t* attributes, char* const* arguments,
+                char* const* environment) noexcept {
+    const int error = test::error_of(test::call::posix_spawn);
+    return error != 0 ? error
+                      : test::real<decltype(::posix_spawn)>("posix_spawn")(
+                            pid, path, actions, attributes, arguments, environment);
+}
+
+long syscall(long number, ...) noexcept {
+    long a[6];
+    va_list list;
+    va_start(list, number);
+    for (long& argument : a) {
+        argument = va_arg(list, long);
+    }
+    va_end(list);
+    return number == SYS_pidfd_open && test::fails(test::call::pidfd_open)
+               ? -1
+               : test::real<long(long, ...)>("syscall")(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+} // extern "C"
