@@ -8,9 +8,15 @@ namespace coproc::test {
 // its exit status, or -1 if the command line asks for the tests.
 [[gnu::weak]] int run_role_if_asked(int argc, char** argv);
 
+// Defined by programs whose main function must do something first.
+[[gnu::weak]] void prepare(int argc, char** argv);
+
 } // namespace coproc::test
 
 int main(int argc, char** argv) {
+    if (&coproc::test::prepare != nullptr) {
+        coproc::test::prepare(argc, argv);
+    }
     if (&coproc::test::run_role_if_asked != nullptr) {
         const int status = coproc::test::run_role_if_asked(argc, argv);
         if (status >= 0) {
