@@ -288,7 +288,7 @@ void executor_impl::leave_alone() noexcept {
 } // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): that is the purpose
 
 void executor_impl::end_everything(bool loop_is_gone) noexcept {
-    ready_batch left; // its destructor abandons the handlers
+    std::optional<ready_queue> left; // its destructor abandons the handlers
     {
         const std::lock_guard lock(mutex_);
         if (!stopped_) {
@@ -319,7 +319,7 @@ void executor_impl::end_everything(bool loop_is_gone) noexcept {
         shutdown_ = job_ptr(); // it shares this object
         if (loop_is_gone) {
             service_ = nullptr;
-            left = std::move(ready_);
+            left.emplace(std::move(ready_));
         } else {
             post_ready();
         }

@@ -2,7 +2,7 @@
 
 #include "coproc/executor.hpp"
 #include "driver/job_core.hpp"
-#include "driver/ready_batch.hpp"
+#include "driver/ready_queue.hpp"
 #include "driver/worker_link.hpp"
 #include "pool/pool.hpp"
 
@@ -116,10 +116,6 @@ private:
     // completions.cpp
     void post_ready();
     void run_ready();
-    void run(ready_batch);
-    bool refill(ready_batch& used_up);
-    void end_turn(ready_batch& left, unsigned called);
-    void post(ready_batch);
     void end_everything(bool loop_is_gone) noexcept;
     void leave_alone() noexcept;
     job_ptr finished_shutdown();
@@ -138,8 +134,7 @@ private:
     std::vector<std::uint32_t> buried_; // links that are of no use once the actions are performed
     std::vector<std::uint32_t> dirty_;  // links with frames to be written
     std::deque<std::uint32_t> to_start_;
-    ready_batch ready_;
-    ready_batch spare_;       // empty; keeps memory
+    ready_queue ready_;
     std::string start_cause_; // why the last start failed
     job_ptr shutdown_;
     clock::time_point shutdown_limit_ = clock::time_point::max();

@@ -11,8 +11,10 @@
 #include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
 
+#include <condition_variable>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 // How executors end, where handlers run, and who may block.
@@ -387,6 +389,29 @@ TEST_CASE("a handler that throws through run costs no other handler", "[ends]") 
     CHECK(thrown == 10);
 }
 
+TEST_CASE("a handler that blocks holds up no other on a loop of several threads",
+          "[ends][threads]") {
+    asio::io_context loop(2);
+    coproc::executor executor(loop, {.max_workers = 1});
+    std::mutex mutex;
+    std::condition_variable changed;
+    int arrived = 0;
+    std::vector<coproc::job<int>> jobs;
+    for (int i = 0; i < 2; ++i) {
+        jobs.push_back(executor.submit(same, i));
+        jobs.back().async_wait([&] {
+            std::unique_lock lock(mutex);
+            ++arrived;
+            changed.notify_all();
+            CHECK(changed.wait_for(lock, test::patience, [&] { return arrived == 2; }));
+        });
+    }
+    executor.stop(); // both are done at the same moment
+    std::thread other([&] { loop.run(); });
+    loop.run();
+    other.join();
+    CHECK(arrived == 2);
+}
 TEST_CASE("many threads submit to a loop of many threads", "[ends][threads]") {
     const std::size_t descriptors = test::open_descriptors();
     {
