@@ -48,6 +48,9 @@ std::string lack_of_memory(const failure_record& record) {
     if (!record.fate && record.how_certain == certainty::not_started) {
         return "there was not enough memory to send the task";
     }
+    if (!record.fate && record.how_certain == certainty::ran) {
+        return "there was not enough memory here to receive the result";
+    }
     const std::string text = worker_name(record) + " ran out of memory";
     return record.fate && record.fate->signal
                ? text + " and was killed by " + signal_name(*record.fate->signal)

@@ -17,11 +17,13 @@ enum class errc {
     /// The worker process was killed by a signal or exited. Depends: the task may have run, or ran
     /// and its result was lost with the worker.
     worker_terminated,
-    /// There was not enough memory in the worker, or in this process to send the task. Depends.
+    /// There was not enough memory here to receive the result. The task ran.
     out_of_memory,
-    /// task_options::timeout or run_timeout is over. Depends: not started, or it may have run.
+    /// task_options::timeout or run_timeout is over. Depends: not started, may have run, or ran
+    /// (its
+    /// result came too late).
     timed_out,
-    /// The job was cancelled, or its handle dropped. Depends: not started, or it may have run.
+    /// The job was cancelled, or its handle dropped. Depends: not started, may have run, or ran.
     cancelled,
     /// A codec refused the arguments (not started) or the result (the task ran).
     encode_failed,
@@ -38,7 +40,8 @@ enum class errc {
     /// Too many workers in a row died before they were ready; the executor gave up. The task did
     /// not start.
     executor_broken,
-    /// The executor was stopped, shut down or destroyed. Depends: not started, or it may have run.
+    /// The executor was stopped, shut down or destroyed. Depends: not started, may have run, or
+    /// ran.
     executor_shutdown,
     /// executor_options::max_queued tasks are waiting already. The task did not start.
     queue_full,

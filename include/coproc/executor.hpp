@@ -21,6 +21,7 @@ namespace coproc {
 struct own_thread_t {
     explicit own_thread_t() = default;
 };
+/// The argument that says so: `coproc::executor executor(coproc::own_thread);`
 inline constexpr own_thread_t own_thread{};
 
 namespace detail {
@@ -29,6 +30,8 @@ class executor_impl;
 COPROC_API std::shared_ptr<executor_impl> make_executor(asio::any_io_executor, executor_options);
 COPROC_API std::shared_ptr<executor_impl> make_executor(own_thread_t, executor_options);
 COPROC_API void stop(executor_impl&) noexcept;
+/// stop(), and the end of an own thread.
+COPROC_API void end(executor_impl&) noexcept;
 COPROC_API const asio::any_io_executor& io_executor_of(const executor_impl&) noexcept;
 COPROC_API executor_stats stats_of(const executor_impl&);
 COPROC_API shutdown_report shutdown_and_wait(executor_impl&, const shutdown_options&);
@@ -109,7 +112,9 @@ public:
     explicit executor(own_thread_t tag, executor_options options = {})
         : impl_(detail::make_executor(tag, std::move(options))) {}
 
+    /// The moved-from executor may only be destroyed or assigned to.
     executor(executor&&) noexcept = default;
+    /// Stops what this one was.
     executor& operator=(executor&& other) noexcept {
         if (this != &other) {
             end();
@@ -118,8 +123,9 @@ public:
         return *this;
     }
 
-    /// stop(). Never blocks the loop, leaves no process; unfinished jobs fail with
-    /// errc::executor_shutdown.
+    /// stop(). Never blocks the loop; unfinished jobs fail with errc::executor_shutdown. The killed
+    /// processes are reaped by the loop, or when its execution context is destroyed. An executor
+    /// with an own thread waits for that thread to call what is ready, unless it is this one.
     ~executor() { end(); }
 
     /// The I/O executor on which handlers run that have no associated one.
@@ -150,6 +156,7 @@ public:
      * encoded
      *   - errc::decode_failed      the arguments (not_started) or the result (ran) could not be
      * decoded
+     *   - errc::out_of_memory      there was no memory here for the result; ran
      *   - errc::too_large          the message of the task (not_started) or its result (ran)
      * exceeds executor_options::max_message_bytes
      *   - errc::unknown_function   the worker has no such function; not_started
@@ -162,6 +169,10 @@ public:
      *   - errc::forked             this process is a fork of the executor's; not_started
      * @par Thread safety
      * Any thread.
+     *
+     * @param function  A free function, a captureless lambda, or a function object that is empty or
+     *                  has a codec.
+     * @param args      What it is called with.
      */
     template <class F, class... Args>
     requires submittable<F, Args...> job<task_result_t<F, Args...>> submit(F&& function,
@@ -221,7 +232,7 @@ public:
 private:
     void end() noexcept {
         if (impl_) {
-            detail::stop(*impl_);
+            detail::end(*impl_);
         }
     }
 

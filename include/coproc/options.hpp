@@ -33,7 +33,8 @@ struct task_options {
     /// sequence (docs/lifecycle.md). The clock runs on the loop: a blocked loop delays it. Any
     /// value.
     duration timeout = no_limit;
-    /// From start to end of the function; then as for `timeout`. Any value.
+    /// From the moment when an idle worker is given the task, so the function and its way there;
+    /// then as for `timeout`. Any value.
     duration run_timeout = no_limit;
     /// Between the request to stop and SIGKILL for the worker of a task that was cancelled or timed
     /// out while it ran. Zero or less: at once. no_limit: never.
@@ -51,7 +52,9 @@ enum class shutdown_mode {
     kill, ///< all fail with errc::executor_shutdown; what runs has its grace to end, then is killed
 };
 
+/// How executor::async_shutdown goes. Trivially copyable, as task_options.
 struct shutdown_options {
+    /// What becomes of tasks that are not completed.
     shutdown_mode mode = shutdown_mode::drain;
     /// After this, the mode is `kill`. no_limit: never.
     duration timeout = no_limit;
@@ -81,6 +84,7 @@ struct executor_options {
     /// Most tasks that wait for a worker; a submit beyond it fails with errc::queue_full. At
     /// least 1.
     std::size_t max_queued = no_bound;
+    /// How workers come into being.
     start_method start = default_start_method();
     /// The file that workers execute, a build of this very program. Empty: the environment variable
     /// COPROC_EXECUTABLE, else the file that this process runs, even if it was replaced on disk

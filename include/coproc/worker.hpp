@@ -39,6 +39,7 @@ COPROC_API std::uint64_t id() noexcept;
 COPROC_API std::string_view name() noexcept;
 } // namespace this_task
 
+/// The worker that this thread serves.
 namespace this_worker {
 /// The worker's place in its executor: from 0, below max_workers, and no two live workers have the
 /// same one. 0 outside of workers.

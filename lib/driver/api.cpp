@@ -36,7 +36,11 @@ submission::submission(executor_impl& executor) : executor_(executor) {
 }
 
 submission::~submission() {
+    constexpr std::size_t kept = 64 * 1024;
     if (arguments_ == &this_threads_memory.arguments) {
+        if (arguments_->size() > kept) { // they were refused
+            *arguments_ = encoder();
+        }
         this_threads_memory.in_use = false;
     } else {
         delete arguments_;
@@ -134,6 +138,8 @@ std::shared_ptr<executor_impl> make_executor(own_thread_t, executor_options opti
 }
 
 void stop(executor_impl& executor) noexcept { executor.stop(); }
+
+void end(executor_impl& executor) noexcept { executor.end(); }
 
 const asio::any_io_executor& io_executor_of(const executor_impl& executor) noexcept {
     return executor.io_executor();

@@ -16,33 +16,30 @@ dead_worker::dead_worker(int worker_pid, std::size_t worker_slot,
 
 void dead_worker::settle() {
     const std::lock_guard lock(mutex_);
-    read(false);
-    page_.reset();
+    if (page_ != nullptr) {
+        settled_ = process::crash_copy::of(page_->layout().crash);
+        page_.reset();
+    }
 }
 
-void dead_worker::read(bool wait) const {
-    if (page_ == nullptr || (report_ && report_->unwound)) {
-        return;
-    }
-    // The handler unwinds in about a millisecond; its own alarm ends it after a second.
-    constexpr auto patience = std::chrono::milliseconds(200);
-    const auto end = std::chrono::steady_clock::now() + patience;
-    for (;;) {
-        report_ = process::read_crash_report(page_->layout().crash);
-        if (!wait || !report_ || report_->unwound || std::chrono::steady_clock::now() >= end) {
-            return;
-        }
-        std::this_thread::sleep_for(std::chrono::microseconds(100));
-    }
+std::optional<process::crash_copy> dead_worker::look() const {
+    const std::lock_guard lock(mutex_);
+    return page_ == nullptr ? settled_ : process::crash_copy::of(page_->layout().crash);
 }
 
 std::vector<stack_frame> dead_worker::backtrace() const {
+    // The handler unwinds in about a millisecond; its own alarm ends it after a second.
+    constexpr auto patience = std::chrono::milliseconds(200);
+    const auto end = std::chrono::steady_clock::now() + patience;
+    std::optional<process::crash_copy> record = look();
+    while (record && !record->unwound() && std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+        record = look();
+    }
     std::vector<process::crash_frame> frames;
-    {
-        const std::lock_guard lock(mutex_);
-        read(true);
-        if (report_) {
-            frames = report_->frames;
+    if (record) {
+        if (auto report = record->read()) {
+            frames = std::move(report->frames);
         }
     }
     std::vector<stack_frame> lines;

@@ -18,19 +18,18 @@ public:
     dead_worker(int worker_pid, std::size_t worker_slot,
                 std::shared_ptr<const memory::shared_page> page);
 
-    /// Nothing more will be written. Lets go of the page.
+    /// Nothing more will be written. Lets go of the page. Does not block.
     void settle();
 
     [[nodiscard]] std::vector<stack_frame> backtrace() const override;
 
 private:
-    /// Waits for the frames, in the reader's thread, for as long as a fatal-signal handler may
-    /// take.
-    void read(bool wait) const;
+    /// The record as it is now.
+    std::optional<process::crash_copy> look() const;
 
-    mutable std::mutex mutex_;
-    mutable std::shared_ptr<const memory::shared_page> page_;
-    mutable std::optional<process::crash_report> report_;
+    mutable std::mutex mutex_;                        // held for copying only
+    std::shared_ptr<const memory::shared_page> page_; ///< null: settled
+    std::optional<process::crash_copy> settled_;
 };
 
 } // namespace coproc::detail

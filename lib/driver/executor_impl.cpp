@@ -268,7 +268,11 @@ void executor_impl::stop() noexcept {
         return;
     }
     end_everything(false);
-    if (loop_ != nullptr) {
+}
+
+void executor_impl::end() noexcept {
+    stop();
+    if (loop_ != nullptr && !forked()) {
         loop_->finish();
     }
 }
@@ -299,6 +303,10 @@ void executor_impl::end_everything(bool loop_is_gone) noexcept {
                 if (const link_ptr& l = links_[w]) {
                     if (l->child) {
                         l->child->kill_group();
+                        if (l->death.is_open()) {
+                            // The loop does not watch a descriptor twice.
+                            static_cast<void>(l->death.release());
+                        }
                         service_->adopt(std::move(*l->child), io_);
                     }
                     l->gone = true;
@@ -320,6 +328,7 @@ void executor_impl::end_everything(bool loop_is_gone) noexcept {
         if (loop_is_gone) {
             service_ = nullptr;
             left.emplace(std::move(ready_));
+            io_ = {}; // a strand's would need the context when it is destroyed
         } else {
             post_ready();
         }

@@ -47,6 +47,8 @@ public:
     job_ptr begin_shutdown(const shutdown_options&);
     executor_stats stats() const;
     void stop() noexcept;
+    /// stop() by the last handle: an own loop ends, too. One thread.
+    void end() noexcept;
 
     const asio::any_io_executor& io_executor() const noexcept { return io_; }
     const executor_options& options() const noexcept { return options_; }
@@ -96,7 +98,8 @@ private:
     void on_death(const link_ptr&, std::uint32_t worker, const asio::error_code&);
     void take_frames(worker_link&, std::uint32_t worker);
     void take_ring(worker_link&, std::uint32_t worker);
-    void take_report(worker_link&, std::uint32_t worker, const wire::frame&, auto& source);
+    void take_report(worker_link&, std::uint32_t worker, const wire::report&, const wire::frame&,
+                     auto& source);
     void store(job_core&, worker_link&, const wire::reply_header&, const wire::frame&,
                auto& source);
     void take_hello(worker_link&, std::uint32_t worker, const wire::hello&);
@@ -107,6 +110,7 @@ private:
     void look_for_crash(worker_link&, std::uint32_t worker);
     void end_of_stream(worker_link&, std::uint32_t worker);
     void finish_death(worker_link&, std::uint32_t worker);
+    void take_rest(worker_link&, std::uint32_t worker);
     void bury(worker_link&, std::uint32_t worker);
     void forget_buried();
     worker_link* link(std::uint32_t worker) noexcept {

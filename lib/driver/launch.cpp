@@ -51,10 +51,10 @@ std::variant<launched_worker, std::string> prepare(const executor_options& optio
 
 std::variant<launched_worker, std::string> launch_process(const executor_options& options,
                                                           std::uint32_t slot) {
-    if (worker::claims_falsely_to_be_a_worker()) {
-        return "this process was started as a worker, but not directly by its executor; is "
-               "executor_options::executable "
-               "or COPROC_EXECUTABLE a script that does not end with exec?";
+    if (worker::is_not_serving_yet()) {
+        return "this process is itself a worker that has not begun to serve; static constructors, "
+               "and main before coproc::init, must not submit tasks in a worker "
+               "(coproc::in_worker() tells)";
     }
     if (!worker::would_serve(options.start)) {
         return options.start == start_method::exec_main

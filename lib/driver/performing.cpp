@@ -164,6 +164,10 @@ void executor_impl::finish(job_core& job) {
 void executor_impl::after_events() {
     flush();
     listen();
+    if (!actions_.empty()) { // there was no memory to listen
+        perform();
+        flush();
+    }
     arm_timer();
 }
 

@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <new>
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 // One worker's socket, ring and pidfd: frames out, frames in, and its death.
@@ -18,6 +20,8 @@ namespace {
 
 /// Larger values are taken over with their buffer instead of being copied.
 constexpr std::size_t large_value = 32 * 1024;
+
+constexpr const char* no_memory = "there was no memory here for what it sent";
 
 errc code_of(wire::reply_outcome outcome) {
     switch (outcome) {
@@ -75,10 +79,11 @@ void executor_impl::write(std::uint32_t worker) {
     }
     l->awaits_room = true;
     l->socket.async_wait(asio::local::stream_protocol::socket::wait_write,
-                         [self = shared_from_this(), l, worker](const asio::error_code& error) {
+                         [self = shared_from_this(), l, worker](const asio::error_code&) {
                              const std::lock_guard lock(self->mutex_);
                              l->awaits_room = false;
-                             if (!error && !l->gone) {
+                             // Also if the wait was given up in rest(): a task may have come since.
+                             if (!l->gone) {
                                  self->write(worker);
                              }
                          });
@@ -88,7 +93,13 @@ void executor_impl::write(std::uint32_t worker) {
 
 void executor_impl::read(std::uint32_t worker) {
     const link_ptr& l = links_[worker];
-    const std::span<std::byte> into = l->reader.prepare();
+    std::span<std::byte> into;
+    try {
+        into = l->reader.prepare();
+    } catch (const std::bad_alloc&) {
+        misbehaved(*l, worker, no_memory);
+        return;
+    }
     l->reading = true;
     l->socket.async_read_some(
         asio::buffer(into.data(), into.size()),
@@ -163,7 +174,7 @@ void executor_impl::take_frames(worker_link& l, std::uint32_t worker) {
             break;
         case wire::frame_kind::complete:
             take_ring(l, worker); // what is in it was answered before
-            take_report(l, worker, event.frame, l.reader);
+            take_report(l, worker, wire::parse_report(event.frame.envelope), event.frame, l.reader);
             break;
         case wire::frame_kind::malformed:
             misbehaved(l, worker, std::string("it sent no frame: ") + wire::describe(event.error));
@@ -173,8 +184,15 @@ void executor_impl::take_frames(worker_link& l, std::uint32_t worker) {
 }
 
 void executor_impl::take_ring(worker_link& l, std::uint32_t worker) {
+    // Each frame answers a task that it had, or is its last: so this comes to an end.
     while (!l.distrusted) {
-        const wire::frame_event event = l.ring.next();
+        wire::frame_event event;
+        try {
+            event = l.ring.next();
+        } catch (const std::bad_alloc&) {
+            misbehaved(l, worker, no_memory);
+            return;
+        }
         if (event.kind == wire::frame_kind::need_more) {
             return;
         }
@@ -183,17 +201,26 @@ void executor_impl::take_ring(worker_link& l, std::uint32_t worker) {
                        std::string("it left no frame in its ring: ") + wire::describe(event.error));
             return;
         }
-        take_report(l, worker, event.frame, l.ring);
+        const wire::report report = wire::parse_report(event.frame.envelope);
+        if (std::holds_alternative<wire::reply_header>(report)) {
+            take_report(l, worker, report, event.frame, l.ring);
+        } else {
+            misbehaved(l, worker, "it left something in its ring that is no reply");
+        }
     }
 }
 
-void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire::frame& frame,
-                                auto& source) {
-    const wire::report report = wire::parse_report(frame.envelope);
+void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire::report& report,
+                                const wire::frame& frame, auto& source) {
     if (const auto* reply = std::get_if<wire::reply_header>(&report)) {
         pool::task* const owner = pool_.owner(worker, reply->sequence);
         if (owner != nullptr) {
-            store(static_cast<job_core&>(*owner), l, *reply, frame, source);
+            try {
+                store(static_cast<job_core&>(*owner), l, *reply, frame, source);
+            } catch (const std::bad_alloc&) {
+                static_cast<job_core&>(*owner).store_failure(
+                    make_failure({.code = errc::out_of_memory, .how_certain = certainty::ran}));
+            }
         }
         if (pool_.replied(worker, reply->sequence, actions_)) {
             ++l.replies;
@@ -269,6 +296,7 @@ void executor_impl::look_for_crash(worker_link& l, std::uint32_t worker) {
 // The process ends, or has closed its socket, which is the end of it.
 void executor_impl::end_of_stream(worker_link& l, std::uint32_t worker) {
     l.ended = true;
+    pool_.died(worker);
     take_all(l, worker);
     if (l.child) {
         if (!l.distrusted && !l.child->reaped() && !process::is_exiting(l.child->pid())) {
@@ -315,20 +343,36 @@ void executor_impl::on_death(const link_ptr& l, std::uint32_t worker,
 
 // What the worker wrote before it died still counts.
 void executor_impl::finish_death(worker_link& l, std::uint32_t worker) {
+    pool_.died(worker);
     take_all(l, worker);
-    while (!l.distrusted) {
-        const std::span<std::byte> into = l.reader.prepare();
-        const ssize_t got =
-            ::recv(l.socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
-        if (got <= 0) {
-            break;
-        }
-        l.reader.commit(static_cast<std::size_t>(got));
-        take_frames(l, worker);
-    }
+    take_rest(l, worker);
     take_all(l, worker);
     l.learn_exit(*l.child->reap());
     bury(l, worker);
+}
+
+// What lies in the socket at this moment: something that the worker has started may hold the socket
+// and write to it for ever.
+void executor_impl::take_rest(worker_link& l, std::uint32_t worker) {
+    int left = 0;
+    ::ioctl(l.socket.native_handle(), FIONREAD, &left);
+    while (left > 0 && !l.distrusted) {
+        std::span<std::byte> into;
+        try {
+            into = l.reader.prepare();
+        } catch (const std::bad_alloc&) {
+            misbehaved(l, worker, no_memory);
+            return;
+        }
+        const ssize_t got =
+            ::recv(l.socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+        if (got <= 0) {
+            return;
+        }
+        left -= static_cast<int>(got);
+        l.reader.commit(static_cast<std::size_t>(got));
+        take_frames(l, worker);
+    }
 }
 
 // The worker is reaped, or it was a thread that we let go of. What it wrote has been taken.

@@ -44,11 +44,11 @@ worker_link::~worker_link() {
 }
 
 void worker_link::stage(job_core& job, std::uint64_t sequence) {
+    page->slots().offer(sequence); // first: what is offered can be taken back if the rest fails
     introduce(job.header.module);
     if (job.header.function != 0) {
         introduce(job.header.function_module);
     }
-    page->slots().offer(sequence);
     if (job.shared_arguments() != nullptr) {
         writer.append(job.header, job.arguments(), job.shared_arguments());
     } else {
@@ -97,9 +97,7 @@ bool worker_link::write() noexcept {
 const std::shared_ptr<dead_worker>& worker_link::fate() {
     if (fate_ == nullptr) {
         fate_ = std::make_shared<dead_worker>(child ? child->pid() : 0, slot, page);
-        if (const auto report = process::read_crash_report(page->layout().crash)) {
-            fate_->signal = report->signal;
-        }
+        fate_->signal = process::crash_signal(page->layout().crash);
     }
     return fate_;
 }

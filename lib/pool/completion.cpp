@@ -259,8 +259,10 @@ void pool::overtaken(worker& w, std::uint64_t sequence, recall_reason reason, sl
     case recall_reason::shutdown:
         return;
     case recall_reason::stop:
-        out.push_back(
-            {.kind = action_kind::request_stop, .worker = index_of(w), .sequence = sequence});
+        if (slot == slot_state::begun && sequence + 1 == w.begun) { // else it is over
+            out.push_back(
+                {.kind = action_kind::request_stop, .worker = index_of(w), .sequence = sequence});
+        }
         return;
     case recall_reason::crash:
         give_up(w, sequence, errc::worker_terminated, slot, now, out);

@@ -51,6 +51,15 @@ void pool::crashed(std::uint32_t index, bool handler, time_point now, actions& o
     schedule(now, out);
 }
 
+void pool::died(std::uint32_t index) {
+    worker& w = workers_[index];
+    if (w.takes_tasks() || w.condemned) {
+        ++crashed_workers_;
+        w.state = worker_state::stopping;
+        w.condemned = false;
+    }
+}
+
 // Everything the worker wrote has been passed on; what is still unsettled is judged by its slot.
 // From the last to the first, so that those which go back to the queue keep their order.
 void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {

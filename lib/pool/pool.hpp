@@ -96,6 +96,9 @@ public:
     /// and what it has not begun is taken back. `handler`: give it time to write its crash report,
     /// else kill it now.
     void crashed(std::uint32_t worker, bool handler, time_point now, actions& out);
+    /// It does not run any more, though what it wrote may not have been passed on: it gets no
+    /// further task. `exited` follows.
+    void died(std::uint32_t worker);
     /// The process is reaped and everything it wrote has been passed on; or it was killed before it
     /// was started. `look` reads a slot, `code` is for the tasks that it may have run.
     template <class Look>

@@ -50,6 +50,8 @@ public:
     std::uint64_t next() const { return next_; }
     std::size_t span() const { return next_ - first_; }
     std::size_t unsettled() const { return unsettled_; }
+    /// What the frames take that the worker may not have read: also those of tasks that were taken
+    /// back.
     std::size_t bytes() const { return bytes_; }
     bool empty() const { return unsettled_ == 0; }
     /// Who waits for the oldest task, if there is one.
@@ -82,8 +84,8 @@ public:
         entry.settled = true;
         entry.owner = nullptr;
         --unsettled_;
-        bytes_ -= entry.frame_bytes;
         while (first_ != next_ && at(first_).settled) {
+            bytes_ -= at(first_).frame_bytes;
             ++first_;
         }
     }

@@ -15,14 +15,7 @@ using memory::crash_record;
 using memory::crash_state;
 using memory::module_range;
 
-// The plain fields of a crash record, in our own memory.
-struct private_copy {
-    alignas(crash_record) std::byte bytes[sizeof(crash_record)];
-
-    [[nodiscard]] const crash_record& record() const noexcept {
-        return *reinterpret_cast<const crash_record*>(bytes);
-    }
-};
+bool is_signal(int number) noexcept { return number > 0 && number <= SIGRTMAX; }
 
 std::string_view path_of(const module_range& range) noexcept {
     return {range.path, ::strnlen(range.path, sizeof range.path)};
@@ -55,19 +48,30 @@ crash_frame make_frame(const crash_record& record, std::uint64_t address,
 
 } // namespace
 
-std::optional<crash_report> read_crash_report(const crash_record& shared) {
+struct crash_copy::record_bytes {
+    alignas(crash_record) std::byte bytes[sizeof(crash_record)];
+};
+
+std::optional<crash_copy> crash_copy::of(const crash_record& shared) {
     const crash_state state = shared.state.load(std::memory_order_acquire);
     if (state != crash_state::recorded && state != crash_state::unwound) {
         return std::nullopt;
     }
-    const auto copy = std::make_unique<private_copy>();
-    std::memcpy(copy->bytes, static_cast<const void*>(&shared), sizeof copy->bytes);
-    const crash_record& record = copy->record();
-    if (record.signal <= 0 || record.signal > SIGRTMAX) {
+    const auto bytes = std::make_shared<record_bytes>();
+    std::memcpy(bytes->bytes, static_cast<const void*>(&shared), sizeof bytes->bytes);
+    crash_copy copy;
+    copy.bytes_ = bytes;
+    copy.unwound_ = state == crash_state::unwound;
+    return copy;
+}
+
+std::optional<crash_report> crash_copy::read() const {
+    // Its plain fields only.
+    const auto& record = *reinterpret_cast<const crash_record*>(bytes_->bytes);
+    if (!is_signal(record.signal)) {
         return std::nullopt;
     }
-    crash_report report{
-        record.signal, record.code, record.address, state == crash_state::unwound, {}};
+    crash_report report{record.signal, record.code, record.address, unwound_, {}};
     if (report.unwound) {
         const std::vector<loaded_module> here = loaded_modules();
         const std::uint32_t count = std::min(record.frame_count, crash_record::max_frames);
@@ -76,6 +80,19 @@ std::optional<crash_report> read_crash_report(const crash_record& shared) {
         }
     }
     return report;
+}
+
+std::optional<crash_report> read_crash_report(const crash_record& shared) {
+    const std::optional<crash_copy> copy = crash_copy::of(shared);
+    return copy ? copy->read() : std::nullopt;
+}
+
+std::optional<int> crash_signal(const crash_record& shared) noexcept {
+    if (!has_crashed(shared)) {
+        return std::nullopt;
+    }
+    const int number = shared.signal; // read once
+    return is_signal(number) ? std::optional(number) : std::nullopt;
 }
 
 } // namespace coproc::process

@@ -3,6 +3,7 @@
 #include "memory/crash_record.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,9 +26,32 @@ struct crash_report {
     std::vector<crash_frame> frames; ///< innermost first; each lies inside the call, not behind it
 };
 
-/// Reads the record of a worker that has crashed. Nothing: there is none. The record is copied once
-/// and then trusted in nothing, so any bytes give a report or nothing.
+/// The record of a worker that has crashed, in our own memory: nobody changes it any more, and
+/// nothing in it is trusted.
+class crash_copy {
+public:
+    /// Nothing: there is no record.
+    [[nodiscard]] static std::optional<crash_copy> of(const memory::crash_record& shared);
+
+    /// Whether its frames are complete.
+    [[nodiscard]] bool unwound() const noexcept { return unwound_; }
+
+    /// Finds the modules that the frames lie in: reads the file system. Nothing: the record makes
+    /// no sense.
+    [[nodiscard]] std::optional<crash_report> read() const;
+
+private:
+    struct record_bytes;
+    std::shared_ptr<const record_bytes> bytes_;
+    bool unwound_ = false;
+};
+
+/// of() and read() in one.
 [[nodiscard]] std::optional<crash_report> read_crash_report(const memory::crash_record& shared);
+
+/// The signal that a crashed worker died of; nothing if there is no record, or one that makes no
+/// sense.
+[[nodiscard]] std::optional<int> crash_signal(const memory::crash_record& shared) noexcept;
 
 /// The part of read_crash_report that costs nothing: is there a record?
 [[nodiscard]] inline bool has_crashed(const memory::crash_record& shared) noexcept {

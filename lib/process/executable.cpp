@@ -51,8 +51,11 @@ std::string worker_executable(std::string_view explicit_path) {
     if (!explicit_path.empty()) {
         return std::string(explicit_path);
     }
-    if (const char* chosen = std::getenv("COPROC_EXECUTABLE");
-        chosen != nullptr && *chosen != '\0') {
+    static const std::string chosen = [] {
+        const char* const value = std::getenv("COPROC_EXECUTABLE");
+        return std::string(value == nullptr ? "" : value);
+    }();
+    if (!chosen.empty()) {
         return chosen;
     }
     static const std::string own = choose_own_executable();

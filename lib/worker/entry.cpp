@@ -20,6 +20,29 @@ namespace {
 
 // Atomic for programs that make executors in other threads meanwhile.
 constinit std::atomic<bool> main_called_init = false;
+constinit std::atomic<bool> serving = false;
+
+// From the first moment: a worker that hangs in a static constructor must not outlive its parent.
+[[maybe_unused]] const bool prepared = [] {
+    const worker::identity* const identity = worker::current_identity();
+    if (identity != nullptr) {
+        worker::install_worker_signals(identity->parent);
+    }
+    return identity != nullptr;
+}();
+
+/// Started as a worker, but by nobody that it can serve.
+void leave_if_misled() {
+    if (const worker::identity* const told = worker::false_identity()) {
+        if (worker::socket_was_made_by(told->socket, told->parent)) {
+            worker::say_why_not(told->socket,
+                                "it was not started directly by its executor; is "
+                                "executor_options::executable or COPROC_EXECUTABLE a script that "
+                                "does not end with exec?");
+        }
+        std::_Exit(EXIT_FAILURE);
+    }
+}
 
 [[noreturn]] void become_worker(const worker::identity& identity) {
     auto attached = memory::shared_page::attach(identity.page);
@@ -40,6 +63,7 @@ constinit std::atomic<bool> main_called_init = false;
                                 .page = page,
                                 .nonce = identity.nonce,
                                 .slot = identity.slot};
+        serving.store(true, std::memory_order_relaxed);
         worker::serve(service);
         static_cast<void>(
             service.socket.release()); // it ends with the process, so that its end means death
@@ -50,6 +74,7 @@ constinit std::atomic<bool> main_called_init = false;
 } // namespace
 
 void init(int, char**) {
+    leave_if_misled();
     main_called_init.store(true, std::memory_order_relaxed);
     if (const worker::identity* identity = worker::current_identity()) {
         become_worker(*identity);
@@ -59,6 +84,7 @@ void init(int, char**) {
 bool in_worker() noexcept { return worker::current_identity() != nullptr; }
 
 void detail::init_before_main() {
+    leave_if_misled();
     const worker::identity* identity = worker::current_identity();
     if (identity != nullptr && identity->mode != worker::entry::exec_main) {
         become_worker(*identity);
@@ -68,6 +94,11 @@ void detail::init_before_main() {
 bool worker::would_serve(start_method method) noexcept {
     const bool called = main_called_init.load(std::memory_order_relaxed);
     return method == start_method::exec_main ? called : called || detail::init_promised();
+}
+
+bool worker::is_not_serving_yet() noexcept {
+    return (current_identity() != nullptr || false_identity() != nullptr) &&
+           !serving.load(std::memory_order_relaxed);
 }
 
 std::string worker::program_name() { return program_invocation_name; }

@@ -10,6 +10,10 @@ namespace coproc::worker {
 /// `main` has called coproc::init, or coproc_main does it for `main`.
 [[nodiscard]] bool would_serve(start_method method) noexcept;
 
+/// Whether this process was started as a worker and has not begun to serve. What it executes until
+/// then, each of its own workers would execute as well, and so on without end.
+[[nodiscard]] bool is_not_serving_yet() noexcept;
+
 /// The program's argv[0].
 [[nodiscard]] std::string program_name();
 

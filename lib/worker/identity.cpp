@@ -38,14 +38,6 @@ bool parse_mode(std::string_view field, entry& mode) noexcept {
     return false;
 }
 
-// A socketpair remembers who made it.
-bool socket_was_made_by(int socket, pid_t parent) noexcept {
-    ucred creator{};
-    socklen_t size = sizeof creator;
-    return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &creator, &size) == 0 &&
-           creator.pid == parent;
-}
-
 bool is_true_here(const identity& worker) noexcept {
     return ::getppid() == worker.parent && socket_was_made_by(worker.socket, worker.parent) &&
            ::fcntl(worker.page, F_GETFD) >= 0;
@@ -53,7 +45,7 @@ bool is_true_here(const identity& worker) noexcept {
 
 struct claim {
     std::optional<identity> believed;
-    bool made = false; ///< there was a variable, whether believed or not
+    std::optional<identity> refused; ///< also if the text was none
 };
 
 claim find_claim() {
@@ -64,11 +56,11 @@ claim find_claim() {
     std::optional<identity> worker = parse_identity(text);
     ::unsetenv(identity_variable);
     if (!worker || !is_true_here(*worker)) {
-        return {.believed = std::nullopt, .made = true};
+        return {.believed = std::nullopt, .refused = worker ? *worker : identity()};
     }
     ::fcntl(worker->socket, F_SETFD, FD_CLOEXEC);
     ::fcntl(worker->page, F_SETFD, FD_CLOEXEC);
-    return {.believed = worker, .made = true};
+    return {.believed = worker, .refused = std::nullopt};
 }
 
 const claim& this_process() {
@@ -118,6 +110,17 @@ const identity* current_identity() {
     return believed ? &*believed : nullptr;
 }
 
-bool claims_falsely_to_be_a_worker() { return this_process().made && !this_process().believed; }
+const identity* false_identity() {
+    const std::optional<identity>& refused = this_process().refused;
+    return refused ? &*refused : nullptr;
+}
+
+// A socketpair remembers who made it.
+bool socket_was_made_by(int socket, pid_t parent) noexcept {
+    ucred creator{};
+    socklen_t size = sizeof creator;
+    return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &creator, &size) == 0 &&
+           creator.pid == parent;
+}
 
 } // namespace coproc::worker

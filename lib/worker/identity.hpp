@@ -45,9 +45,13 @@ inline constexpr const char* identity_variable = "COPROC_WORKER";
 /// afterwards. Any thread.
 [[nodiscard]] const identity* current_identity();
 
-/// Whether the variable was there and was not believed: something between the executor and this
-/// process, such as a wrapper script, started it. If it started workers in the same way, there
-/// would be no end to it.
-[[nodiscard]] bool claims_falsely_to_be_a_worker();
+/// If the variable was there and is not believed, this process must not go on as if nobody had
+/// started it: its executor is gone, or something between the two, such as a wrapper script,
+/// started it, and where it would start workers in the same way there would be no end to it. Null:
+/// it was not there, or is believed. Else what it says; the descriptors may be anybody's.
+[[nodiscard]] const identity* false_identity();
+
+/// Whether the socket was made by that process: then it is the connection to a parent.
+[[nodiscard]] bool socket_was_made_by(int socket, pid_t parent) noexcept;
 
 } // namespace coproc::worker

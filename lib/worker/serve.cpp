@@ -40,7 +40,8 @@ public:
         : service_(s),
           connection_(s.socket.get(), s.page->layout(), s.page->ring_memory()),
           frames_(s.page->layout().settings.max_message_bytes),
-          result_(s.page->layout().settings.max_message_bytes) {
+          max_payload_bytes_(s.page->layout().settings.max_message_bytes - wire::max_head_bytes),
+          result_(max_payload_bytes_) {
         modules_.push_back(process::loaded_module::executable());
     }
 
@@ -163,6 +164,9 @@ private:
             service_.page->slots().finish(reply.sequence);
             reply.outcome = wire::reply_outcome::threw;
             thrown = exceptions::encode_exception(std::current_exception());
+            if (thrown.size() > max_payload_bytes_) {
+                thrown.clear(); // it costs its detail, not the worker
+            }
             return;
         }
         reply.outcome = stage == detail::call_stage::decoding ? wire::reply_outcome::decode_failed
@@ -185,13 +189,14 @@ private:
     void forget_large_result() {
         constexpr std::size_t kept = 1024 * 1024;
         if (result_.size() > kept) {
-            result_ = encoder(service_.page->layout().settings.max_message_bytes);
+            result_ = encoder(max_payload_bytes_);
         }
     }
 
     service& service_;
     connection connection_;
     wire::frame_reader frames_;
+    const std::size_t max_payload_bytes_; // what the parent takes, less the greatest head
     encoder result_;
     std::string text_;
     std::vector<std::optional<process::loaded_module>> modules_; // by number

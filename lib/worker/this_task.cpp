@@ -24,7 +24,10 @@ std::optional<std::chrono::steady_clock::time_point> this_task::deadline() noexc
         nearest = clock::time_point(std::chrono::nanoseconds(header.deadline_ns));
     }
     if (header.run_limit_ns != wire::never_ns) {
-        const auto end = this_thread_task->started + std::chrono::nanoseconds(header.run_limit_ns);
+        const std::chrono::nanoseconds limit(header.run_limit_ns);
+        const auto started = this_thread_task->started;
+        const auto end =
+            limit < clock::time_point::max() - started ? started + limit : clock::time_point::max();
         nearest = nearest ? std::min(*nearest, end) : end;
     }
     return nearest;

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 // What callers, systems and workers do wrong. Each ends in one failure with a sentence, and the
 // next task works.
@@ -324,4 +325,37 @@ TEST_CASE("a host may ignore its children, or reap them itself", "[process][bad]
     asio::io_context loop;
     coproc::executor executor(loop, {.max_workers = 1});
     crashes(executor, loop, [] { ::waitpid(-1, nullptr, WNOHANG); });
+}
+
+TEST_CASE("a worker whose parent died before it looked runs nothing of the program",
+          "[process][bad]") {
+    for (const char* how : {" now", " soon now"}) {
+        for (int round = 0; round < 10; ++round) {
+            // Ends when no process of it holds the pipe any more.
+            const auto [text, status] =
+                output_of("COPROC_START_METHOD=exec " + beside("integration_abandoning") + how);
+            CHECK(text == "main\n");
+        }
+    }
+}
+
+TEST_CASE("a static constructor that submits starts no chain of processes", "[process][bad]") {
+    const auto [text, status] =
+        output_of("COPROC_START_METHOD=exec " + beside("integration_eager"));
+    INFO(text);
+    CHECK(status == 0);
+    CHECK(text == "7\n");
+}
+
+TEST_CASE("a worker that something else has started for the executor says so", "[process][bad]") {
+    char script[] = "/tmp/coproc-wrapper-XXXXXX";
+    const int file = ::mkstemp(script);
+    const std::string text =
+        "#!/bin/sh\n" + std::string(std::filesystem::read_symlink("/proc/self/exe")) + "\n";
+    REQUIRE(::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    ::fchmod(file, 0700);
+    ::close(file);
+    check_failure(run_one({.max_workers = 1, .executable = script, .max_failed_starts = 2}),
+                  errc::handshake_failed, certainty::not_started, "not started directly");
+    ::unlink(script);
 }

@@ -8,8 +8,10 @@
 #include <asio/cancellation_signal.hpp>
 #include <asio/detached.hpp>
 #include <asio/experimental/awaitable_operators.hpp>
+#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <optional>
 #include <thread>
 
 // Cancellation and time-outs: what is asked for, at which moment, and what becomes of the task.
@@ -323,3 +325,21 @@ TEST_CASE("a dropped job withdraws its task, a detached one lets it run", "[canc
 }
 TEST_CASE("a job can be waited for any number of times", "[cancel]") { test::run(waiting()); }
 TEST_CASE("time-outs end tasks wherever they are", "[process][cancel]") { test::run(timeouts()); }
+
+TEST_CASE("a task that comes while a cancelled one is still being written is written, too",
+          "[cancel]") {
+    asio::io_context loop;
+    coproc::executor executor(loop, {.max_workers = 1});
+    auto first = executor.submit(same, 1);
+    test::run(loop);
+    auto large = executor.submit(
+        +[](std::string text) { return text.size(); }, std::string(32 << 20, 'x'));
+    std::optional<coproc::job<int>> second;
+    large.async_wait([&] { // the rest of its bytes waits for room in the socket
+        asio::post(loop, [&] { second.emplace(executor.submit(same, 2)); });
+    });
+    large.cancel();
+    test::run(loop);
+    REQUIRE(second);
+    CHECK(std::move(*second).get().value() == 2);
+}

@@ -7,11 +7,17 @@
 
 #include <asio/detached.hpp>
 #include <asio/steady_timer.hpp>
+#include <asio/thread_pool.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 #include <thread>
+
+#include <fcntl.h>
+#include <sys/mman.h>
 
 // Workers that end while they have tasks, between them, and before them.
 
@@ -220,8 +226,40 @@ asio::awaitable<void> outside_signals() {
     CHECK(got26.value() == 1);
 }
 
+/// One byte for each task, shared with all workers: what has begun says so first.
+class marks {
+public:
+    explicit marks(std::size_t count) : size_(count) {
+        std::strcpy(path_, "/tmp/coproc-marks-XXXXXX");
+        const int file = ::mkstemp(path_);
+        REQUIRE(::ftruncate(file, static_cast<off_t>(count)) == 0);
+        bytes_ = map(file, count);
+    }
+    ~marks() {
+        ::munmap(const_cast<char*>(bytes_), size_);
+        ::unlink(path_);
+    }
+    marks(const marks&) = delete;
+    marks& operator=(const marks&) = delete;
+
+    std::string path() const { return path_; }
+    bool has(std::size_t at) const { return bytes_[at] != 0; }
+
+    static volatile char* map(int file, std::size_t size) {
+        void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        ::close(file);
+        return static_cast<volatile char*>(memory);
+    }
+
+private:
+    std::size_t size_;
+    char path_[32];
+    volatile char* bytes_;
+};
+
 /// What a storm of kills leaves: each job has completed once, and rightly.
 struct storm {
+    const marks& begun;
     int right = 0;
     int lost = 0;
     int wrong = 0;
@@ -233,7 +271,7 @@ asio::awaitable<void> await_storm(std::vector<coproc::job<int>> jobs, storm& see
         if (got.has_value() && got.value() == static_cast<int>(i)) {
             ++seen.right;
         } else if (got.has_error() && got.error() == errc::worker_terminated &&
-                   got.error().certainty() != certainty::not_started) {
+                   got.error().certainty() != certainty::not_started && seen.begun.has(i)) {
             ++seen.lost;
         } else {
             ++seen.wrong;
@@ -242,7 +280,12 @@ asio::awaitable<void> await_storm(std::vector<coproc::job<int>> jobs, storm& see
     over = true;
 }
 
-int spin(int n) {
+constexpr int storm_tasks = 10000;
+
+int spin(const std::string& path, int n) {
+    static volatile char* const begun =
+        marks::map(::open(path.c_str(), O_RDWR | O_CLOEXEC), storm_tasks);
+    begun[n] = 1;
     const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(100);
     while (std::chrono::steady_clock::now() < end) {
     }
@@ -283,16 +326,17 @@ TEST_CASE("workers do not end by signals to their terminal or service", "[proces
     test::run(outside_signals());
 }
 TEST_CASE("ten thousand tasks end rightly while workers are killed", "[process][crash]") {
+    const marks begun(storm_tasks);
     const std::size_t descriptors = test::open_descriptors();
     {
         asio::io_context loop;
         // It may well be that none is ready before it is killed.
         coproc::executor executor(loop, {.max_workers = 4, .max_failed_starts = 10000});
         std::vector<coproc::job<int>> jobs;
-        for (int i = 0; i < 10000; ++i) {
-            jobs.push_back(executor.submit(spin, i));
+        for (int i = 0; i < storm_tasks; ++i) {
+            jobs.push_back(executor.submit(spin, begun.path(), i));
         }
-        storm seen;
+        storm seen{begun};
         bool over = false;
         asio::co_spawn(loop, kill_workers(over), asio::detached);
         test::run(loop, await_storm(std::move(jobs), seen, over));
@@ -306,4 +350,43 @@ TEST_CASE("ten thousand tasks end rightly while workers are killed", "[process][
     }
     CHECK_FALSE(test::has_children());
     CHECK(test::descriptors_settle(descriptors));
+}
+
+TEST_CASE("on a loop of several threads, too, only begun tasks are lost with killed workers",
+          "[process][crash][threads]") {
+    const marks begun(storm_tasks);
+    asio::thread_pool loop(2);
+    coproc::executor executor(loop, {.max_workers = 2, .max_failed_starts = 10000});
+    std::vector<coproc::job<int>> jobs;
+    for (int i = 0; i < storm_tasks; ++i) {
+        jobs.push_back(executor.submit(spin, begun.path(), i));
+    }
+    std::atomic<bool> over = false;
+    std::thread killer([&] {
+        for (int kills = 0; !over && kills < 100; ++kills) {
+            while (!over && executor.stats().busy_workers == 0) {
+                std::this_thread::yield();
+            }
+            const auto alive = test::children();
+            if (!alive.empty()) {
+                const int watched = test::open_process(alive.front());
+                ::kill(alive.front(), SIGKILL);
+                test::await_end(watched, 10000);
+                ::close(watched);
+            }
+        }
+    });
+    int unbegun = 0;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const auto got = std::move(jobs[i]).get();
+        if (got.has_value()) {
+            CHECK(got.value() == static_cast<int>(i));
+        } else {
+            CHECK(got.error() == errc::worker_terminated);
+            unbegun += !begun.has(i);
+        }
+    }
+    over = true;
+    killer.join();
+    CHECK(unbegun == 0);
 }

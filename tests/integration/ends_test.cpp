@@ -474,3 +474,42 @@ TEST_CASE("a forked child leaves its parent's executor alone", "[process][ends]"
     REQUIRE(pending->ready());
     CHECK(std::move(*pending).get().value() == worker);
 }
+
+TEST_CASE("a destroyed executor's workers are reaped while the loop goes on", "[process][ends]") {
+    asio::io_context loop;
+    auto executor =
+        std::make_unique<coproc::executor>(loop, coproc::executor_options{.max_workers = 2});
+    std::vector<coproc::job<int>> jobs;
+    for (int i = 0; i < 20; ++i) {
+        jobs.push_back(executor->submit(same, i));
+    }
+    test::run(loop);
+    jobs.push_back(executor->submit(same, 1)); // its workers are listened to
+    executor.reset();
+    test::run(loop);
+    CHECK_FALSE(test::has_children());
+}
+
+TEST_CASE("any thread may stop an executor with a thread of its own", "[ends][threads]") {
+    for (int round = 0; round < 20; ++round) {
+        coproc::executor executor(coproc::own_thread, {.max_workers = 1});
+        auto job = executor.submit(same, 1);
+        std::thread one([&] { executor.stop(); });
+        std::thread other([&] { executor.stop(); });
+        one.join();
+        other.join();
+        static_cast<void>(std::move(job).get());
+        asio::io_context loop;
+        bool called = false;
+        asio::co_spawn(
+            loop,
+            [&]() -> asio::awaitable<void> {
+                auto late = executor.submit(same, 2);
+                const auto got = co_await std::move(late);
+                called = got.has_error() && got.error() == errc::executor_shutdown;
+            },
+            asio::detached);
+        test::run(loop);
+        CHECK(called);
+    }
+}

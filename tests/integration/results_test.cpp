@@ -16,6 +16,30 @@
 
 namespace {
 
+/// A codec that throws what is no exception when it reads.
+struct odd {
+    int value = 0;
+};
+
+} // namespace
+
+template <>
+struct coproc::codec<odd> {
+    static void encode(encoder& out, const odd& o) { out.write(o.value); }
+    static odd decode(decoder& in) {
+        in.read<int>();
+        throw 42;
+    }
+};
+
+namespace {
+
+odd make_odd() { return {1}; }
+
+std::string of_size(std::size_t size) { return std::string(size, 'x'); }
+
+int throw_much() { throw std::runtime_error(std::string(100'000, 'x')); }
+
 enum class colour : std::uint8_t { red, green };
 
 struct point {
@@ -208,15 +232,15 @@ asio::awaitable<void> codecs_that_throw() {
     CHECK(sent.error().certainty() == certainty::not_started);
     CHECK(sent.error().message().find("will not speak") != std::string::npos);
     const auto received = co_await executor.submit(take_stubborn, blind);
-    CHECK(received.error() == errc::decode_failed);
+    CHECK(received.error() == coproc::errc::decode_failed);
     CHECK(received.error().certainty() == certainty::not_started);
     CHECK(received.error().message().find("will not look") != std::string::npos);
     const auto answered = co_await executor.submit(make_stubborn, false, true);
     CHECK(answered.error() == errc::encode_failed);
-    CHECK(answered.error().certainty() == certainty::ran);
+    CHECK(answered.error().certainty() == coproc::certainty::ran);
     const auto taken = co_await executor.submit(make_stubborn, true, false);
-    CHECK(taken.error() == errc::decode_failed);
-    CHECK(taken.error().certainty() == certainty::ran);
+    CHECK(taken.error() == coproc::errc::decode_failed);
+    CHECK(taken.error().certainty() == coproc::certainty::ran);
     const auto got21 = co_await executor.submit(same<int>, 1);
     CHECK(got21.value() == 1);
 }
@@ -295,4 +319,45 @@ TEST_CASE("many large tasks at a time do not mix", "[results]") { test::run(many
 TEST_CASE("a message beyond the limit costs one task", "[results]") { test::run(too_large()); }
 TEST_CASE("thousands of tasks are answered, each by its own result", "[results]") {
     test::run(thousands());
+}
+
+TEST_CASE("a codec that throws no exception here costs one result", "[results]") {
+    asio::io_context loop;
+    coproc::executor executor(loop, {.max_workers = 1});
+    auto job = executor.submit(make_odd);
+    test::run(loop);
+    const auto got = std::move(job).get();
+    REQUIRE(got.has_error());
+    CHECK(got.error() == coproc::errc::decode_failed);
+    CHECK(got.error().certainty() == coproc::certainty::ran);
+}
+
+TEST_CASE("a result near the limit arrives or is too large, and never costs the worker",
+          "[results]") {
+    asio::io_context loop;
+    constexpr std::size_t limit = 64 * 1024;
+    coproc::executor executor(loop, {.max_workers = 1, .max_message_bytes = limit});
+    std::vector<coproc::job<std::string>> jobs;
+    std::vector<std::size_t> sizes;
+    for (std::size_t size = limit - 6000; size < limit + 200; size += size % 97 + 1) {
+        sizes.push_back(size);
+        jobs.push_back(executor.submit(of_size, size));
+    }
+    auto thrown = executor.submit(throw_much);
+    test::run(loop);
+    std::size_t arrived = 0;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const auto got = std::move(jobs[i]).get();
+        INFO(sizes[i]);
+        if (got.has_value()) {
+            CHECK(got.value().size() == sizes[i]);
+            ++arrived;
+        } else {
+            CHECK(got.error() == coproc::errc::too_large);
+        }
+    }
+    CHECK(arrived > 0);
+    CHECK(arrived < jobs.size());
+    CHECK(std::move(thrown).get().error() == coproc::errc::task_threw);
+    CHECK(executor.stats().crashed_workers == 0);
 }

@@ -201,3 +201,20 @@ TEST_CASE("workers that die before they begin what they were given do so a bound
     CHECK(s.exited(0, {slot_state::offered}) == actions{not_started(t, errc::worker_terminated)});
     CHECK_FALSE(s.machine.broken()); // they were ready
 }
+
+TEST_CASE("a dead worker gets no task, though the replies that it left make room", "[pool]") {
+    three_staged w;
+    std::array<task, 3> more;
+    w.s.submit(more[0]); // the pipe is full now
+    w.s.submit(more[1]);
+    w.s.submit(more[2]);
+    w.s.died(0);
+    CHECK(w.s.machine.look().crashed_workers == 1);
+    const actions got = w.s.replies(0, {3, 4});
+    CHECK(got == actions{complete_by_reply(w.t[0]), complete_by_reply(w.t[1]), start(1)});
+    CHECK(w.s.exited(0, {slot_state::begun, slot_state::offered}) ==
+          actions{may_have_run(w.t[2], errc::worker_terminated)});
+    CHECK(w.s.machine.look().crashed_workers == 1);
+    CHECK(more[0].state == task_state::queued);
+    w.s.shut_down(shutdown_mode::stop);
+}

@@ -116,6 +116,7 @@ public:
         machine.crashed(worker, handler, now, out_);
         return taken();
     }
+    void died(std::uint32_t worker) { machine.died(worker); }
     /// The end of a process whose slots, from its oldest unsettled task on, are `slots`.
     actions exited(std::uint32_t worker, const std::vector<slot_state>& slots = {}) {
         const std::uint64_t first = machine.worker_at(worker).tasks.first();

@@ -88,7 +88,7 @@ TEST_CASE("recall to stop: gone, or asked to stop", "[pool]") {
         CHECK(a.subject.state == task_state::staged);
     }
     SECTION("finished") {
-        CHECK(a.answer(slot_state::finished) == actions{request_stop(0, 2)});
+        CHECK(a.answer(slot_state::finished).empty()); // there is nothing to stop
         CHECK(a.subject.state == task_state::staged);
     }
 }
@@ -175,4 +175,26 @@ TEST_CASE("what one worker gives back is given out in its old order", "[pool]") 
     CHECK(s.recalled(0, 3, slot_state::begun) ==
           actions{may_have_run(before, errc::worker_terminated)});
     CHECK(s.ready(1) == actions{stage(first, 1, 0), stage(second, 1, 1)});
+}
+
+TEST_CASE("the frames of tasks that were taken back fill the pipe until the worker is past them",
+          "[pool]") {
+    coproc::pool::limits l = limits_for(1);
+    l.max_pipe_bytes = 1000;
+    script s(l);
+    std::array<task, 3> t;
+    task next;
+    for (task& each : t) {
+        each.frame_bytes = 600;
+    }
+    start_idle_worker(s);
+    CHECK(s.submit(t[0]).size() == 1);
+    CHECK(s.submit(t[1]).size() == 1);
+    s.cancel(t[1], cancel_type::total);
+    s.recalled(0, t[1].sequence, slot_state::recalled);
+    CHECK(s.machine.worker_at(0).tasks.bytes() == 1200);
+    CHECK(s.submit(next).empty()); // it waits in the queue: the pipe is full
+    CHECK(s.replies(0, {t[0].sequence}).size() == 2);
+    CHECK(s.machine.worker_at(0).tasks.bytes() == next.frame_bytes);
+    s.shut_down(shutdown_mode::stop);
 }

@@ -29,6 +29,9 @@ result<R> take_result(const job_core& job) {
     } catch (const std::exception& error) {
         return result<R>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<failure>,
                          undecodable(job, error.what()));
+    } catch (...) {
+        return result<R>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<failure>,
+                         undecodable(job, "its codec threw something that is no std::exception"));
     }
 }
 
