@@ -183,6 +183,11 @@ private:
     char path_[32] = "/tmp/coproc-test-XXXXXX";
 };
 
+const child_role choose_executable("choose an executable", [](const test::arguments&) {
+    test::write_text(3, process::worker_executable() + ", " + process::worker_executable("/a/b"));
+    return 0;
+});
+
 } // namespace
 
 // ---- Tests
@@ -369,13 +374,13 @@ TEST_CASE("a program is executed again although its file is gone") {
 }
 
 TEST_CASE("an executable is chosen by option, then by environment, then it is this program") {
-    CHECK(process::worker_executable("/a/b") == "/a/b");
-    ::setenv("COPROC_EXECUTABLE", "/c/d", 1);
-    CHECK(process::worker_executable() == "/c/d");
-    CHECK(process::worker_executable("/a/b") == "/a/b");
-    ::setenv("COPROC_EXECUTABLE", "", 1);
+    const auto chosen = [](const std::string& variable) {
+        process::spawn_request request = test::role_request("choose an executable");
+        request.variables = {"COPROC_EXECUTABLE=" + variable};
+        return answer_of(request);
+    };
+    CHECK(chosen("/c/d") == "/c/d, /a/b");
     const std::string own = process::worker_executable();
-    ::unsetenv("COPROC_EXECUTABLE");
-    CHECK(process::worker_executable() == own);
+    CHECK(chosen("") == own + ", /a/b");
     CHECK(process::build_id_of_file(own) == process::loaded_module::executable().identity().id);
 }
