@@ -39,7 +39,8 @@ bool pin(const std::string& name) {
 } // namespace
 
 const std::string& executable_path() {
-    static const std::string path = read_executable_path();
+    // Never destroyed: a worker that is a thread may read it while the process exits.
+    static const std::string& path = *new std::string(read_executable_path());
     return path;
 }
 
