@@ -48,7 +48,7 @@ enum class errc {
     /// The message of the arguments (not started) or of the result (the task ran) is too large.
     too_large,
     /// A blocking call on a thread that runs the executor's loop would have waited for itself. The
-    /// task is not affected: it may have run.
+    /// task is withdrawn, as by cancel(total): it may have run.
     would_deadlock,
     /// Executors inside tasks of executors are nested deeper than allowed. The task did not start.
     nesting_too_deep,

@@ -81,7 +81,8 @@ public:
         return certainty_ == coproc::certainty::not_started;
     }
 
-    /// What the function threw, for errc::task_threw; else null. See remote_exception.
+    /// What the function threw, for errc::task_threw; else null. See remote_exception
+    /// (<coproc/remote_exception.hpp>).
     [[nodiscard]] std::exception_ptr exception() const noexcept;
 
     /// How the worker ended, if its end is what this is about. Reads symbol tables for the
