@@ -1,6 +1,8 @@
 // Which parameters are refused.
 #include "can_submit.hpp"
 
+#include <asio.hpp> // as most users do: GCC then tells less about macros
+
 #include <cstdio>
 #include <functional>
 #include <memory>
