@@ -218,8 +218,10 @@ void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire
             try {
                 store(static_cast<job_core&>(*owner), l, *reply, frame, source);
             } catch (const std::bad_alloc&) {
-                static_cast<job_core&>(*owner).store_failure(
-                    make_failure({.code = errc::out_of_memory, .how_certain = certainty::ran}));
+                job_core& job = static_cast<job_core&>(*owner);
+                job.store_failure(make_failure({.code = errc::out_of_memory,
+                                                .how_certain = certainty::ran,
+                                                .function = job.function})); // a name takes memory
             }
         }
         if (pool_.replied(worker, reply->sequence, actions_)) {
