@@ -166,6 +166,16 @@ const char* advice(const failure_record& record) {
     }
 }
 
+/// What happened before, if the task had been run again.
+std::string history(const failure_record& record) {
+    if (record.earlier_deaths == 0) {
+        return "";
+    }
+    return record.earlier_deaths == 1
+               ? "; a worker had died in it before"
+               : "; " + std::to_string(record.earlier_deaths) + " workers had died in it before";
+}
+
 std::string task_name(const failure_record& record) {
     if (record.task_name.empty() && record.function) {
         return symbols::function_name(record.function);
@@ -184,6 +194,7 @@ std::string compose_message(const failure_record& record) {
     if (!record.cause.empty()) {
         text += ": " + record.cause;
     }
+    text += history(record);
     for (const char* clause : {state_of_task(record), advice(record)}) {
         if (*clause != '\0') {
             text += "; ";

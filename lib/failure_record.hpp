@@ -40,6 +40,8 @@ struct failure_record {
     /// What happened, if the code does not say it all: half a sentence in lower case without full
     /// stop, to be read after a colon.
     std::string cause = {};
+    /// Workers that died while they ran the task, before the run that this is about.
+    unsigned earlier_deaths = 0;
     /// For errc::task_threw.
     std::exception_ptr exception = {};
     std::shared_ptr<const worker_fate> fate = {};

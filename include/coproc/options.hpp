@@ -39,6 +39,15 @@ struct task_options {
     /// Between the request to stop and SIGKILL for the worker of a task that was cancelled or timed
     /// out while it ran. Zero or less: at once. no_limit: never.
     duration grace = std::chrono::milliseconds(100);
+    /// Greater goes first, the older within one priority. One unit is worth a second of waiting: a
+    /// task that has waited a second longer goes before one that is greater by less than one, so
+    /// that none starves. What has begun is not interrupted, and of what lies in a worker's pipe
+    /// only that is overtaken which has not begun. Any value.
+    int priority = 0;
+    /// How often it may be run again after its worker died while it ran it. The time-out counts for
+    /// all runs together, the run time-out for each. Zero: never, which is right for what must not
+    /// happen twice.
+    unsigned retries = 0;
     /// For messages and this_task::name(); copied by submit. Default: the function's name.
     std::string_view name = {};
 };

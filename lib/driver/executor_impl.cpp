@@ -122,6 +122,8 @@ job_ptr executor_impl::submit(encoder& arguments, const task_options& options, c
         j.set_arguments(arguments.release());
     }
     j.grace = options.grace;
+    j.priority = options.priority;
+    j.retries = options.retries;
     j.run_timeout = options.run_timeout;
     if (options.run_timeout != no_limit) {
         j.header.run_limit_ns = nanoseconds(options.run_timeout);

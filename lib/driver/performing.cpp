@@ -130,6 +130,7 @@ void executor_impl::complete(const pool::action& a) {
                                         .task_name = std::string(job.header.name),
                                         .function = job.function,
                                         .cause = cause_of(a, l),
+                                        .earlier_deaths = job.deaths,
                                         .fate = l != nullptr ? l->fate() : nullptr}));
         report_.cancelled += a.code == errc::executor_shutdown;
     }

@@ -22,6 +22,9 @@ pool::admission pool::submit(task& t, time_point now, actions& out) {
     if (queue_.size() >= limits_.max_queued) {
         return admission::queue_full;
     }
+    // Worst: each worker starts, each staged task is taken back, and this one ends at once.
+    out.reserve(out.size() + limits_.max_workers + staged_ + 1);
+    workers_.reserve(workers_.size() + limits_.max_workers);
     if (!needs_attention()) {
         // Nobody listened to these while there was nothing to do: their time starts again.
         for (worker& w : workers_) {
@@ -31,13 +34,15 @@ pool::admission pool::submit(task& t, time_point now, actions& out) {
         }
     }
     t.state = task_state::queued;
-    queue_.push_back(t);
-    ++submitted_;
+    t.rank = now - t.priority * ageing;
+    t.order = submitted_++;
+    enqueue(t);
     set_expiry(t, t.deadline);
     if (t.deadline <= now || t.run_timeout <= duration::zero()) {
         expire(t, out);
         return admission::accepted;
     }
+    overtake(t, now, out);
     schedule(now, out);
     return admission::accepted;
 }
@@ -49,12 +54,21 @@ void pool::complete(task& t, errc code, certainty how_certain, actions& out) {
     }
     t.state = task_state::done;
     ++completed_;
+    if (t.deaths > 0 && how_certain == certainty::not_started) {
+        how_certain = certainty::may_have_run; // a worker that died had begun it
+    }
     out.push_back({.kind = action_kind::complete,
                    .code = code,
                    .how_certain = how_certain,
                    .worker = t.worker,
                    .sequence = t.sequence,
                    .subject = &t});
+}
+
+// New tasks mostly go to the end, those that come back to the beginning.
+void pool::enqueue(task& t) {
+    const bool first = !queue_.empty() && t.goes_before(*queue_.begin());
+    queue_.insert(first ? queue_.begin() : queue_.end(), t);
 }
 
 void pool::leave_queue(task& t) { queue_.erase(queue_.iterator_to(t)); }
@@ -65,8 +79,19 @@ void pool::requeue(task& t, actions& out) {
         return;
     }
     t.state = task_state::queued;
-    queue_.push_front(t);
+    enqueue(t);
     set_expiry(t, t.deadline);
+}
+
+// Its worker died while it ran it, or with its result. False: that was its end.
+bool pool::run_again(task& t, actions& out) {
+    if (t.retries == 0 || shutdown_ >= shutdown_mode::cancel_queued) {
+        return false;
+    }
+    --t.retries;
+    ++t.deaths;
+    requeue(t, out);
+    return true;
 }
 
 void pool::set_expiry(task& t, time_point when) {
@@ -128,6 +153,9 @@ void pool::drained(std::uint32_t index, std::size_t replies, time_point now, act
 // ends.
 void pool::follow(worker& w, std::size_t replies, time_point now) {
     w.ended += static_cast<std::uint32_t>(replies);
+    if (replies > 0) {
+        w.progress = now;
+    }
     const duration elapsed = now - w.since;
     const duration period = limits_.window_period;
     const auto wanted = [this](std::uint64_t in_a_period) {
@@ -252,6 +280,9 @@ void pool::overtaken(worker& w, std::uint64_t sequence, recall_reason reason, sl
         entry.returned = true;
         set_kill_at(w, entry, after(now, limits_.encode_grace));
     }
+    if (slot == slot_state::finished) {
+        w.progress = now;
+    }
     switch (reason) {
     case recall_reason::none:
     case recall_reason::move:
@@ -296,6 +327,9 @@ void pool::give_up(worker& w, std::uint64_t sequence, errc code, slot_state slot
     --staged_;
     --w.owned;
     entry.returned = slot == slot_state::finished;
+    if (code == errc::worker_terminated && run_again(t, out)) {
+        return; // its worker ends anyway
+    }
     complete(t, code, entry.returned ? certainty::ran : certainty::may_have_run, out);
     if (w.state == worker_state::stopping || sequence + 1 < w.begun) {
         return; // the worker ends anyway, or the task is over: a later one has begun
@@ -314,6 +348,7 @@ void pool::cancel(task& t, cancel_type type, time_point now, actions& out) {
         complete(t, errc::cancelled, certainty::not_started, out);
         continue_shutdown(now, out);
     } else if (t.state == task_state::staged) {
+        t.retries = 0; // whoever cancels does not want it to begin anew
         ask_back(workers_[t.worker], t.sequence,
                  type == cancel_type::terminal  ? recall_reason::cancel
                  : type == cancel_type::partial ? recall_reason::stop

@@ -87,6 +87,7 @@ void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
 void pool::judge_entry(worker& w, std::uint64_t sequence, errc code, slot_state slot,
                        actions& out) {
     const pipe_entry entry = *w.tasks.find(sequence);
+    const bool only_moved = entry.recall <= recall_reason::crash;
     if (slot == slot_state::begun || slot == slot_state::finished) {
         note_work(w);
     }
@@ -96,7 +97,7 @@ void pool::judge_entry(worker& w, std::uint64_t sequence, errc code, slot_state 
     }
     if (slot == slot_state::offered || slot == slot_state::recalled) {
         taken_back(*entry.owner, entry.recall, out);
-    } else {
+    } else if (!only_moved || !run_again(*entry.owner, out)) {
         complete(*entry.owner, code,
                  slot == slot_state::finished ? certainty::ran : certainty::may_have_run, out);
     }
@@ -122,8 +123,8 @@ void pool::failed_start(errc code, time_point now, actions& out) {
 
 void pool::fail_queued(errc code, actions& out) {
     while (!queue_.empty()) {
-        task& t = queue_.front();
-        queue_.pop_front();
+        task& t = *queue_.begin();
+        leave_queue(t);
         complete(t, code, certainty::not_started, out);
     }
 }

@@ -4,9 +4,9 @@
 #include "pool/restart_policy.hpp"
 #include "pool/worker.hpp"
 
-#include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -23,6 +23,12 @@ struct limits {
     std::uint32_t max_window = 1024;
     /// A pipe's window is twice what its worker ends in this time.
     duration window_period = std::chrono::microseconds(200);
+    /// A worker that has not answered for so long is in a long task: nothing further is put behind
+    /// it, and what lies there goes to others that have room.
+    duration stall_period = std::chrono::milliseconds(1);
+    /// After a task has overtaken others, for so long nothing is put into a pipe that has a task:
+    /// more of its kind may come, and should not wait behind what lies there.
+    duration overtaking_period = std::chrono::milliseconds(10);
     /// A pipe that holds this many bytes gets no further task.
     std::size_t max_pipe_bytes = 256 * 1024;
     unsigned max_failed_starts = 5;
@@ -71,7 +77,7 @@ public:
     // ---- what callers do. Each event appends its actions to `out`.
 
     enum class admission { accepted, queue_full, broken, shut_down };
-    /// Queues the task; refused, it is not touched.
+    /// Queues the task; refused, it is not touched, and neither if std::bad_alloc is thrown.
     [[nodiscard]] admission submit(task&, time_point now, actions& out);
     /// Does nothing to a task that is done.
     void cancel(task&, cancel_type, time_point now, actions& out);
@@ -137,17 +143,25 @@ private:
     struct by_expiry {
         bool operator()(const task& a, const task& b) const { return a.expiry < b.expiry; }
     };
-    using queue = boost::intrusive::list<task, boost::intrusive::base_hook<queue_hook>>;
+    struct by_rank {
+        bool operator()(const task& a, const task& b) const { return a.goes_before(b); }
+    };
+    using queue = boost::intrusive::multiset<task, boost::intrusive::base_hook<queue_hook>,
+                                             boost::intrusive::compare<by_rank>>;
     using expiries = boost::intrusive::multiset<task, boost::intrusive::base_hook<expiry_hook>,
                                                 boost::intrusive::compare<by_expiry>,
                                                 boost::intrusive::constant_time_size<false>>;
 
     // scheduling.cpp
     void schedule(time_point now, actions& out);
-    worker* best_worker_for(const task&);
-    bool has_room(const worker&, const task&) const;
+    void enqueue(task&);
+    worker* best_worker_for(const task&, time_point now);
+    bool has_room(worker&, const task&, time_point now) const;
+    bool is_stalled(const worker&, time_point now) const;
+    bool release_stuck(const task& next, const worker& chosen, time_point now, actions& out);
+    void overtake(const task&, time_point now, actions& out);
     void stage(worker&, task&, time_point now, actions& out);
-    void feed_idle(actions& out);
+    void feed_idle(time_point now, actions& out);
     void take_from(worker& victim, std::size_t count, actions& out);
     void start_workers(time_point now, actions& out);
     static std::size_t movable(worker&);
@@ -165,6 +179,7 @@ private:
     void note_begun(worker&, std::uint64_t sequence);
     void set_kill_at(worker&, pipe_entry&, time_point);
     void requeue(task&, actions& out);
+    bool run_again(task&, actions& out);
     void ask_back(worker&, std::uint64_t sequence, recall_reason, actions& out);
     void ask_all_back(worker&, recall_reason, actions& out);
     void taken_back(task&, recall_reason, actions& out);
@@ -197,6 +212,9 @@ private:
     std::vector<worker> workers_;
     std::vector<slot_state> verdicts_;
     std::size_t staged_ = 0; // tasks with an owner in some pipe
+    // No task in a pipe has a lower priority; it may be lower than that of each.
+    int lowest_staged_ = std::numeric_limits<int>::max();
+    time_point overtaking_until_ = time_point::min();
     shutdown_mode shutdown_ = shutdown_mode::none;
     bool shutdown_reported_ = false;
     bool broken_ = false;

@@ -10,24 +10,24 @@ namespace coproc::pool {
 // that falls idle takes back what waits behind others.
 void pool::schedule(time_point now, actions& out) {
     while (!queue_.empty()) {
-        task& next = queue_.front();
-        worker* chosen = best_worker_for(next);
-        if (chosen == nullptr) {
+        task& next = *queue_.begin();
+        worker* chosen = best_worker_for(next, now);
+        if (chosen == nullptr || release_stuck(next, *chosen, now, out)) {
             break;
         }
         leave_queue(next);
         stage(*chosen, next, now, out);
     }
     if (queue_.empty()) {
-        feed_idle(out);
+        feed_idle(now, out);
     }
     start_workers(now, out);
 }
 
-worker* pool::best_worker_for(const task& next) {
+worker* pool::best_worker_for(const task& next, time_point now) {
     worker* best = nullptr;
     for (worker& w : workers_) {
-        if (!has_room(w, next)) {
+        if (!has_room(w, next, now)) {
             continue;
         }
         if (w.tasks.empty()) {
@@ -40,8 +40,8 @@ worker* pool::best_worker_for(const task& next) {
     return best;
 }
 
-bool pool::has_room(const worker& w, const task& next) const {
-    if (!w.takes_tasks()) {
+bool pool::has_room(worker& w, const task& next, time_point now) const {
+    if (!w.takes_tasks() || !w.tasks.make_room()) {
         return false;
     }
     if (w.tasks.empty()) {
@@ -50,7 +50,57 @@ bool pool::has_room(const worker& w, const task& next) const {
     // The clock of a run time-out starts with the function, so such a task goes only where it
     // starts at once.
     return next.run_timeout == no_limit && w.tasks.unsettled() < w.window &&
-           w.tasks.span() < limits_.max_window && w.tasks.bytes() < limits_.max_pipe_bytes;
+           w.tasks.span() < limits_.max_window && w.tasks.bytes() < limits_.max_pipe_bytes &&
+           now >= overtaking_until_ && !is_stalled(w, now);
+}
+
+bool pool::is_stalled(const worker& w, time_point now) const {
+    return !w.tasks.empty() && now - w.progress >= limits_.stall_period;
+}
+
+// What waits behind a long task goes before `next`, to the worker that could have taken that. True:
+// something was asked back, and when it is in the queue this goes on.
+bool pool::release_stuck(const task& next, const worker& chosen, time_point now, actions& out) {
+    bool asked = false;
+    for (worker& w : workers_) {
+        const bool stuck = is_stalled(w, now) || (chosen.tasks.empty() && w.window <= 2);
+        if (!stuck || !w.takes_tasks() || w.recalls > 0) {
+            continue;
+        }
+        for (std::uint64_t s = w.tasks.next(); s-- > w.first_movable();) {
+            const pipe_entry* const entry = w.tasks.find(s);
+            if (entry != nullptr && entry->owner != nullptr && entry->owner->goes_before(next)) {
+                ask_back(w, s, recall_reason::move, out);
+                asked = true;
+            }
+        }
+    }
+    return asked;
+}
+
+// A new task goes before what lies in the pipes and has a lower priority; but not before what is so
+// old that it ranks higher.
+void pool::overtake(const task& t, time_point now, actions& out) {
+    const bool needs_no_room = std::any_of(workers_.begin(), workers_.end(), [](const worker& w) {
+        return w.state == worker_state::idle && w.takes_tasks();
+    });
+    if (t.priority <= lowest_staged_ || needs_no_room) {
+        return;
+    }
+    lowest_staged_ = std::numeric_limits<int>::max();
+    for (worker& w : workers_) {
+        for (std::uint64_t s = w.tasks.next(); s-- > w.tasks.first();) {
+            const pipe_entry* const entry = w.tasks.find(s);
+            if (entry == nullptr || entry->owner == nullptr) {
+                continue;
+            }
+            lowest_staged_ = std::min(lowest_staged_, entry->owner->priority);
+            if (w.takes_tasks() && s >= w.first_movable() && t.goes_before(*entry->owner)) {
+                overtaking_until_ = after(now, limits_.overtaking_period);
+                ask_back(w, s, recall_reason::move, out);
+            }
+        }
+    }
 }
 
 void pool::stage(worker& w, task& next, time_point now, actions& out) {
@@ -58,6 +108,7 @@ void pool::stage(worker& w, task& next, time_point now, actions& out) {
     if (w.tasks.empty()) {
         w.ended = 0;
         w.since = now;
+        w.progress = now;
     }
     next.state = task_state::staged;
     next.worker = index_of(w);
@@ -65,6 +116,7 @@ void pool::stage(worker& w, task& next, time_point now, actions& out) {
     w.state = worker_state::busy;
     ++staged_;
     ++w.owned;
+    lowest_staged_ = std::min(lowest_staged_, next.priority);
     if (next.run_timeout != no_limit) {
         set_expiry(next, std::min(next.deadline, after(now, next.run_timeout)));
     }
@@ -74,7 +126,7 @@ void pool::stage(worker& w, task& next, time_point now, actions& out) {
                    .subject = &next});
 }
 
-void pool::feed_idle(actions& out) {
+void pool::feed_idle(time_point now, actions& out) {
     for (worker& thief : workers_) {
         if (thief.state != worker_state::idle || thief.condemned) {
             continue;
@@ -91,7 +143,11 @@ void pool::feed_idle(actions& out) {
         if (victim == nullptr) {
             return;
         }
-        take_from(*victim, std::min<std::size_t>((most + 1) / 2, thief.window), out);
+        // From one in a long task all, so that the oldest of them goes first.
+        take_from(*victim,
+                  is_stalled(*victim, now) ? most
+                                           : std::min<std::size_t>((most + 1) / 2, thief.window),
+                  out);
     }
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/intrusive/list_hook.hpp>
 #include <boost/intrusive/set_hook.hpp>
 #include <chrono>
 #include <cstddef>
@@ -15,6 +14,9 @@ using duration = std::chrono::steady_clock::duration;
 
 /// The time that never comes.
 inline constexpr time_point never = time_point::max();
+/// What one unit of priority is worth: so long must a task of the next lower priority have waited
+/// to go first all the same. Waiting makes up for any priority, so no task starves.
+inline constexpr duration ageing = std::chrono::seconds(1);
 /// The duration that never ends.
 inline constexpr duration no_limit = duration::max();
 
@@ -31,8 +33,9 @@ enum class task_state : std::uint8_t {
 };
 
 using queue_hook =
-    boost::intrusive::list_base_hook<boost::intrusive::tag<struct queue_tag>,
-                                     boost::intrusive::link_mode<boost::intrusive::safe_link>>;
+    boost::intrusive::set_base_hook<boost::intrusive::tag<struct queue_tag>,
+                                    boost::intrusive::link_mode<boost::intrusive::safe_link>,
+                                    boost::intrusive::optimize_size<true>>;
 using expiry_hook =
     boost::intrusive::set_base_hook<boost::intrusive::tag<struct expiry_tag>,
                                     boost::intrusive::link_mode<boost::intrusive::safe_link>,
@@ -45,6 +48,17 @@ struct task : queue_hook, expiry_hook {
     duration run_timeout = no_limit;
     /// Between the stop request and the kill of a worker that goes on all the same.
     duration grace{};
+    /// Greater goes first: a task is treated as if it had been submitted `ageing` earlier for each
+    /// unit.
+    int priority = 0;
+    /// How often it may be run again after its worker died of it.
+    unsigned retries = 0;
+    /// Workers that died while they ran it, and did not cost it its end.
+    unsigned deaths = 0;
+    /// Its place in the queue, the smaller first: when it was submitted, less its priority's worth.
+    time_point rank = never;
+    /// Among tasks of one rank: the smaller first.
+    std::uint64_t order = 0;
     /// When the pool must look at this task again: the nearer of deadline and end of its run.
     time_point expiry = never;
     /// Bytes that it puts into a worker's pipe.
@@ -54,6 +68,10 @@ struct task : queue_hook, expiry_hook {
     /// While staged: which worker.
     std::uint32_t worker = 0;
     task_state state = task_state::created;
+
+    bool goes_before(const task& other) const {
+        return rank != other.rank ? rank < other.rank : order < other.order;
+    }
 };
 
 } // namespace coproc::pool

@@ -3,9 +3,10 @@
 #include "pool/task.hpp"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <new>
 
 // One worker as the pool sees it: its state and the tasks that lie in its pipe.
 namespace coproc::pool {
@@ -68,10 +69,20 @@ public:
         return found.settled ? nullptr : &found;
     }
 
-    std::uint64_t push(task& owner) {
-        if (span() == ring_.size()) {
-            grow();
+    /// Room for one more; false: there is no memory for it. An empty pipe always has room.
+    bool make_room() noexcept {
+        try {
+            if (span() == ring_.size()) {
+                grow();
+            }
+            return true;
+        } catch (const std::bad_alloc&) {
+            return false;
         }
+    }
+
+    /// After make_room().
+    std::uint64_t push(task& owner) {
         const std::uint64_t sequence = next_++;
         at(sequence) = {.owner = &owner, .frame_bytes = owner.frame_bytes};
         ++unsettled_;
@@ -103,17 +114,19 @@ public:
     }
 
 private:
+    using ring = boost::container::small_vector<pipe_entry, 8>;
+
     pipe_entry& at(std::uint64_t sequence) { return ring_[sequence & (ring_.size() - 1)]; }
 
     void grow() {
-        std::vector<pipe_entry> larger(ring_.empty() ? 8 : 2 * ring_.size());
+        ring larger(2 * ring_.size());
         for (std::uint64_t s = first_; s != next_; ++s) {
             larger[s & (larger.size() - 1)] = at(s);
         }
         ring_.swap(larger);
     }
 
-    std::vector<pipe_entry> ring_; // its size is a power of two
+    ring ring_ = ring(8); // its size is a power of two
     std::uint64_t first_ = 0;
     std::uint64_t next_ = 0;
     std::size_t unsettled_ = 0;
@@ -128,6 +141,7 @@ struct worker {
     std::uint32_t window = 2;    ///< how many tasks its pipe may hold
     std::uint32_t ended = 0;     ///< tasks answered since `since`
     time_point since{};          ///< beginning of the period in which its speed is measured
+    time_point progress{};       ///< when it last answered, or was given a task while it had none
     std::uint32_t owned = 0;     ///< tasks in its pipe that somebody waits for
     std::uint32_t recalls = 0;   ///< unanswered recalls
     std::uint32_t abandoned = 0; ///< unsettled tasks whose worker is killed when their grace ends

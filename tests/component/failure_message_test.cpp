@@ -52,6 +52,20 @@ std::string message_of_throw(const E& thrown) {
 
 } // namespace
 
+TEST_CASE("a message tells how many workers had died of the task before") {
+    failure_record record;
+    record.code = errc::worker_terminated;
+    record.task_name = "crash";
+    record.earlier_deaths = 1;
+    CHECK(make_failure(failure_record(record)).message() ==
+          "crash: the worker ended, it is not known how; a worker had died in it before; the task "
+          "may have run");
+    record.earlier_deaths = 3;
+    CHECK(make_failure(std::move(record)).message() ==
+          "crash: the worker ended, it is not known how; 3 workers had died in it before; the task "
+          "may have run");
+}
+
 TEST_CASE("a message names task, worker, signal or status, and whether the task may have run") {
     CHECK(message_of_death(SIGABRT, {}) ==
           "crash: worker 4242 was killed by SIGABRT; the task may have run");

@@ -46,6 +46,8 @@ static pool::limits some_limits(std::mt19937_64& random) {
     l.max_window = one_of(choices({2, 4, 16, 1024}));
     l.max_pipe_bytes = one_of(choices({1, 100, 100000}));
     l.max_failed_starts = one_of(choices({1, 3, 5}));
+    l.stall_period = one_of(choices({1, 3, 1000})) * 1ms;
+    l.overtaking_period = one_of(choices({0, 10})) * 1ms;
     l.start_timeout = 50ms;
     l.exit_timeout = 20ms;
     l.crash_timeout = 10ms;
@@ -63,6 +65,7 @@ world::world(std::uint64_t seed, bool traced)
       shutdown_(choices({0, 0, 0, 5})[any(4)]),
       hanging_(choices({0, 50, 300})[any(3)]),
       submission_(choices({100, 250, 500})[any(3)]),
+      priorities_(choices({0, 20, 500})[any(3)]),
       limits_(some_limits(random_)),
       pool_(limits_) {
     note(limits_.max_workers, " workers, window ", limits_.max_window,
@@ -143,6 +146,12 @@ void world::submit() {
     if (chance(200)) {
         t.deadline = now_ + static_cast<int>(any(62)) * 1ms - 1ms;
     }
+    if (chance(priorities_)) {
+        t.priority = static_cast<int>(any(7)) - 3;
+    }
+    if (chance(300)) {
+        t.retries = t.allowed = static_cast<unsigned>(any(3));
+    }
     t.hangs = chance(hanging_);
     t.obeys_stop = chance(500);
     t.is_stuck = chance(hanging_ / 5);
@@ -165,6 +174,7 @@ void world::submit() {
     t.where = place::queued;
     open_.push_back(&t);
     perform();
+    check_overtaking(t);
 }
 
 void world::cancel_some() {
@@ -250,7 +260,11 @@ void world::work(std::uint32_t index) {
         if (slot.state == slot_state::offered) {
             note("worker ", index, " begins ", slot.subject->id, " as ", p.claimed);
             slot.state = slot_state::begun;
-            require(++slot.subject->begun == 1, "no task runs twice");
+            ++slot.subject->begun;
+            require(slot.subject->begun == 1 + slot.subject->deaths,
+                    "a task runs again only after the death of its worker");
+            require(slot.subject->deaths <= slot.subject->allowed,
+                    "a task runs again as often as it may");
             require(slot.subject->where == place::staged, "a task that is over does not begin");
             p.running = p.claimed;
         }
@@ -263,21 +277,25 @@ void world::work(std::uint32_t index) {
 void world::drain(std::uint32_t index, std::size_t at_most) {
     sim_process& p = processes_[index];
     std::vector<sim_task*> answered;
-    while (answered.size() < at_most && !p.ring.empty()) {
+    std::size_t replies = 0;
+    while (replies < at_most && !p.ring.empty()) {
         const std::uint64_t sequence = p.ring.front();
         p.ring.pop_front();
         sim_slot& slot = p.slots[sequence];
         note("reply of ", index, " to ", sequence, " (task ", slot.subject->id, ")");
         require(pool_.owner(index, sequence) ==
-                    (slot.subject->where == place::done ? nullptr : slot.subject),
+                    (slot.subject->where == place::done || slot.disowned ? nullptr : slot.subject),
                 "owner() knows who waits");
         slot.settled = true;
-        slot.subject->answered = true;
+        slot.subject->answered = !slot.disowned;
         require(pool_.replied(index, sequence, out_), "an honest reply is taken");
         require(!pool_.replied(index, sequence, out_), "a reply is taken once");
-        answered.push_back(slot.subject);
+        if (!slot.disowned) {
+            answered.push_back(slot.subject);
+        }
+        ++replies;
     }
-    pool_.drained(index, answered.size(), now_, out_);
+    pool_.drained(index, replies, now_, out_);
     perform();
     for (const sim_task* t : answered) {
         require(t->where == place::done, "an answered task is done");
@@ -313,7 +331,7 @@ void world::reap(std::uint32_t index) {
     const sim_process p = std::move(processes_[index]);
     processes_[index] = sim_process{};
     for (const sim_slot& slot : p.slots) {
-        if (!slot.settled && slot.subject->where == place::staged) {
+        if (!slot.settled && !slot.disowned && slot.subject->where == place::staged) {
             slot.subject->where = place::queued;
         }
     }

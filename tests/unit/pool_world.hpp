@@ -32,6 +32,7 @@ struct sim_task : pool::task {
     bool obeys_stop = false; ///< ... and then only if this is true
     bool is_stuck = false;   ///< its result is being encoded for ever
     bool had_worker = false;
+    unsigned allowed = 0; ///< how often it may be run again
     unsigned begun = 0;
     unsigned finished = 0;
     bool answered = false; ///< the pool was given its reply
@@ -49,6 +50,7 @@ struct sim_slot {
     sim_task* subject = nullptr;
     bool settled = false;
     bool recalling = false;
+    bool disowned = false; ///< its task is run again elsewhere
 };
 
 /// An answer to `recall` on its way to the pool.
@@ -132,6 +134,7 @@ private:
     void check_counts() const;
     void check_workers() const;
     void check_nobody_waits_in_vain() const;
+    void check_overtaking(const sim_task&) const;
     void check_truth(const sim_task&, const pool::action&) const;
     void check_reason(const sim_task&, const pool::action&) const;
     void check_kill(std::uint32_t index) const;
@@ -155,6 +158,7 @@ private:
     unsigned shutdown_;      ///< per mille
     unsigned hanging_;       ///< of tasks, per mille
     unsigned submission_;    ///< per mille
+    unsigned priorities_;    ///< of tasks, per mille
     pool::limits limits_;
     std::vector<std::unique_ptr<sim_task>> tasks_; // they outlive the pool, which may know them
     pool::pool pool_;

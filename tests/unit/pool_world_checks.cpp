@@ -7,6 +7,7 @@
 namespace coproc::test {
 
 using pool::action;
+using pool::shutdown_mode;
 using pool::slot_state;
 using pool::worker_state;
 using life = sim_process::life;
@@ -95,11 +96,29 @@ void world::check_nobody_waits_in_vain() const {
     }
 }
 
+// Of what has not begun, nothing lies in a pipe that a new task goes before, unless the new one has
+// a worker, too.
+void world::check_overtaking(const sim_task& t) const {
+    if (late_answers_ || t.where != place::queued) {
+        return;
+    }
+    for (std::uint32_t i = 0; i < processes_.size(); ++i) {
+        const pool::worker& w = pool_.worker_at(i);
+        for (std::uint64_t s = w.first_movable(); w.takes_tasks() && s < w.tasks.next(); ++s) {
+            const sim_slot& slot = processes_[i].slots[s];
+            require(slot.settled || slot.state != slot_state::offered ||
+                        slot.subject->where != place::staged ||
+                        t.priority <= slot.subject->priority || slot.subject->goes_before(t),
+                    "a task of higher priority goes before what lies in pipes");
+        }
+    }
+}
+
 // Certainty is what the caller bases a second try on.
 void world::check_truth(const sim_task& t, const action& a) const {
     if (a.code == pool::by_reply) {
         require(t.answered, "a value comes from a reply");
-        require(t.begun == 1 && t.finished == 1, "a reply comes from one run");
+        require(t.begun == 1 + t.deaths && t.finished >= 1, "a reply comes from the last run");
         require(a.how_certain == certainty::ran, "what was answered ran");
         return;
     }
@@ -108,10 +127,10 @@ void world::check_truth(const sim_task& t, const action& a) const {
         require(t.begun == 0, "not_started: the function was not called");
         return;
     case certainty::may_have_run:
-        require(t.begun == 1, "may_have_run: its worker had begun it");
+        require(t.begun >= 1, "may_have_run: a worker had begun it");
         return;
     case certainty::ran:
-        require(t.finished == 1, "ran: the function came to its end");
+        require(t.finished >= 1, "ran: the function came to its end");
         return;
     }
 }
@@ -119,14 +138,14 @@ void world::check_truth(const sim_task& t, const action& a) const {
 // Whether there was a reason for this code.
 void world::check_reason(const sim_task& t, const action& a) const {
     const bool started = a.how_certain != certainty::not_started;
-    const pool::shutdown_mode mode = pool_.shutting_down();
+    const shutdown_mode mode = pool_.shutting_down();
     if (a.code == pool::by_reply) {
         return;
     }
     switch (a.code) {
     case errc::cancelled:
         require(t.cancelled.has_value(), "cancelled: somebody did");
-        require(!started || t.cancelled == pool::cancel_type::terminal,
+        require(!started || t.cancelled == pool::cancel_type::terminal || t.deaths > 0,
                 "only terminal cancellation gives up what runs");
         return;
     case errc::timed_out:
@@ -137,14 +156,19 @@ void world::check_reason(const sim_task& t, const action& a) const {
         return;
     case errc::executor_shutdown:
         require(mode >= pool::shutdown_mode::cancel_queued, "executor_shutdown: it was");
-        require(!started || mode >= pool::shutdown_mode::kill, "cancel_queued lets run what runs");
+        require(!started || mode >= shutdown_mode::kill || t.begun == t.deaths,
+                "cancel_queued lets run what runs");
         return;
     case errc::worker_terminated:
         require(!started || t.had_worker, "worker_terminated: it had a worker");
+        require(t.begun == t.deaths || t.deaths == t.allowed || t.cancelled.has_value() ||
+                    t.deadline <= now_ || t.run_timeout != pool::no_limit ||
+                    mode != shutdown_mode::none,
+                "a task is run again as often as it may");
         return;
     case errc::spawn_failed:
     case errc::handshake_failed:
-        require(!started, "a failed start runs nothing");
+        require(!started || t.deaths > 0, "a failed start runs nothing");
         return;
     default:
         require(false, "the pool has no other codes");

@@ -92,16 +92,17 @@ void world::stage(const action& a) {
     sim_process& p = processes_[a.worker];
     sim_task& t = static_cast<sim_task&>(*a.subject);
     require(t.where == place::queued, "what is staged was in the queue");
-    require(t.begun == 0, "what has begun is not sent again");
+    require(t.begun == t.deaths, "what has begun is sent again only if its worker died");
+    require(t.deaths + t.retries == t.allowed || t.cancelled.has_value(), "each death counts");
     require(p.takes_tasks(), "only a ready worker gets tasks");
     require(a.sequence == p.slots.size(), "sequence numbers have no gaps");
     require(t.worker == a.worker && t.sequence == a.sequence, "a task knows its place");
-    if (late_answers_ && !t.had_worker) {
+    if (late_answers_) { // else answers have come since this was decided
         require(std::none_of(open_.begin(), open_.end(),
-                             [](const sim_task* other) {
-                                 return other->where == place::queued && other->had_worker;
+                             [&t](const sim_task* other) {
+                                 return other->where == place::queued && other->goes_before(t);
                              }),
-                "what comes back from a worker goes before what no worker has seen");
+                "the queue is left in its order");
     }
     const std::size_t unsettled = p.unsettled();
     if (unsettled > 0) {
@@ -137,11 +138,16 @@ void world::deliver(std::uint32_t index, sim_answer a) {
     slot.recalling = false;
     if (!slot.settled && a.state == slot_state::recalled) {
         slot.settled = true;
-        if (slot.subject->where == place::staged) {
+        if (!slot.disowned && slot.subject->where == place::staged) {
             slot.subject->where = place::queued;
         }
     }
+    const unsigned deaths = slot.subject->deaths;
     pool_.recalled(index, a.sequence, a.state, now_, out_);
+    if (slot.subject->deaths > deaths) {
+        slot.disowned = true;
+        slot.subject->where = place::queued;
+    }
 }
 
 void world::kill(const action& a) {
