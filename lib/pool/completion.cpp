@@ -36,7 +36,7 @@ pool::admission pool::submit(task& t, time_point now, actions& out) {
     t.state = task_state::queued;
     t.rank = now - t.priority * ageing;
     t.order = submitted_++;
-    enqueue(t);
+    queue_.add(t);
     set_expiry(t, t.deadline);
     if (t.deadline <= now || t.run_timeout <= duration::zero()) {
         expire(t, out);
@@ -65,21 +65,13 @@ void pool::complete(task& t, errc code, certainty how_certain, actions& out) {
                    .subject = &t});
 }
 
-// New tasks mostly go to the end, those that come back to the beginning.
-void pool::enqueue(task& t) {
-    const bool first = !queue_.empty() && t.goes_before(*queue_.begin());
-    queue_.insert(first ? queue_.begin() : queue_.end(), t);
-}
-
-void pool::leave_queue(task& t) { queue_.erase(queue_.iterator_to(t)); }
-
 void pool::requeue(task& t, actions& out) {
     if (shutdown_ >= shutdown_mode::cancel_queued) {
         complete(t, errc::executor_shutdown, certainty::not_started, out);
         return;
     }
     t.state = task_state::queued;
-    enqueue(t);
+    queue_.add(t);
     set_expiry(t, t.deadline);
 }
 
@@ -344,7 +336,7 @@ void pool::give_up(worker& w, std::uint64_t sequence, errc code, slot_state slot
 
 void pool::cancel(task& t, cancel_type type, time_point now, actions& out) {
     if (t.state == task_state::queued) {
-        leave_queue(t);
+        queue_.remove(t);
         complete(t, errc::cancelled, certainty::not_started, out);
         continue_shutdown(now, out);
     } else if (t.state == task_state::staged) {
@@ -359,7 +351,7 @@ void pool::cancel(task& t, cancel_type type, time_point now, actions& out) {
 
 void pool::expire(task& t, actions& out) {
     if (t.state == task_state::queued) {
-        leave_queue(t);
+        queue_.remove(t);
         complete(t, errc::timed_out, certainty::not_started, out);
     } else {
         set_expiry(t, never);

@@ -123,8 +123,8 @@ void pool::failed_start(errc code, time_point now, actions& out) {
 
 void pool::fail_queued(errc code, actions& out) {
     while (!queue_.empty()) {
-        task& t = *queue_.begin();
-        leave_queue(t);
+        task& t = queue_.front();
+        queue_.remove(t);
         complete(t, code, certainty::not_started, out);
     }
 }

@@ -2,6 +2,7 @@
 
 #include "pool/action.hpp"
 #include "pool/restart_policy.hpp"
+#include "pool/task_queue.hpp"
 #include "pool/worker.hpp"
 
 #include <boost/intrusive/set.hpp>
@@ -143,18 +144,12 @@ private:
     struct by_expiry {
         bool operator()(const task& a, const task& b) const { return a.expiry < b.expiry; }
     };
-    struct by_rank {
-        bool operator()(const task& a, const task& b) const { return a.goes_before(b); }
-    };
-    using queue = boost::intrusive::multiset<task, boost::intrusive::base_hook<queue_hook>,
-                                             boost::intrusive::compare<by_rank>>;
     using expiries = boost::intrusive::multiset<task, boost::intrusive::base_hook<expiry_hook>,
                                                 boost::intrusive::compare<by_expiry>,
                                                 boost::intrusive::constant_time_size<false>>;
 
     // scheduling.cpp
     void schedule(time_point now, actions& out);
-    void enqueue(task&);
     worker* best_worker_for(const task&, time_point now);
     bool has_room(worker&, const task&, time_point now) const;
     bool is_stalled(const worker&, time_point now) const;
@@ -172,7 +167,6 @@ private:
 
     // completion.cpp
     void complete(task&, errc, certainty, actions& out);
-    void leave_queue(task&);
     void settle(worker&, std::uint64_t sequence);
     void follow(worker&, std::size_t replies, time_point now);
     void note_work(worker&);
@@ -207,7 +201,7 @@ private:
 
     limits limits_;
     restart_policy restarts_;
-    queue queue_;
+    task_queue queue_;
     expiries expiries_;
     std::vector<worker> workers_;
     std::vector<slot_state> verdicts_;

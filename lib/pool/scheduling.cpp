@@ -10,12 +10,12 @@ namespace coproc::pool {
 // that falls idle takes back what waits behind others.
 void pool::schedule(time_point now, actions& out) {
     while (!queue_.empty()) {
-        task& next = *queue_.begin();
+        task& next = queue_.front();
         worker* chosen = best_worker_for(next, now);
         if (chosen == nullptr || release_stuck(next, *chosen, now, out)) {
             break;
         }
-        leave_queue(next);
+        queue_.remove(next);
         stage(*chosen, next, now, out);
     }
     if (queue_.empty()) {
@@ -61,6 +61,9 @@ bool pool::is_stalled(const worker& w, time_point now) const {
 // What waits behind a long task goes before `next`, to the worker that could have taken that. True:
 // something was asked back, and when it is in the queue this goes on.
 bool pool::release_stuck(const task& next, const worker& chosen, time_point now, actions& out) {
+    if (workers_.size() == 1) {
+        return false;
+    }
     bool asked = false;
     for (worker& w : workers_) {
         const bool stuck = is_stalled(w, now) || (chosen.tasks.empty() && w.window <= 2);
@@ -81,10 +84,13 @@ bool pool::release_stuck(const task& next, const worker& chosen, time_point now,
 // A new task goes before what lies in the pipes and has a lower priority; but not before what is so
 // old that it ranks higher.
 void pool::overtake(const task& t, time_point now, actions& out) {
-    const bool needs_no_room = std::any_of(workers_.begin(), workers_.end(), [](const worker& w) {
+    if (t.priority <= lowest_staged_) {
+        return;
+    }
+    const bool has_worker = std::any_of(workers_.begin(), workers_.end(), [](const worker& w) {
         return w.state == worker_state::idle && w.takes_tasks();
     });
-    if (t.priority <= lowest_staged_ || needs_no_room) {
+    if (has_worker) {
         return;
     }
     lowest_staged_ = std::numeric_limits<int>::max();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/intrusive/list_hook.hpp>
 #include <boost/intrusive/set_hook.hpp>
 #include <chrono>
 #include <cstddef>
@@ -32,8 +33,11 @@ enum class task_state : std::uint8_t {
     done,    ///< completed; the pool does not touch it any more
 };
 
-using queue_hook =
-    boost::intrusive::set_base_hook<boost::intrusive::tag<struct queue_tag>,
+using list_hook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<struct list_tag>,
+                                     boost::intrusive::link_mode<boost::intrusive::safe_link>>;
+using tree_hook =
+    boost::intrusive::set_base_hook<boost::intrusive::tag<struct tree_tag>,
                                     boost::intrusive::link_mode<boost::intrusive::safe_link>,
                                     boost::intrusive::optimize_size<true>>;
 using expiry_hook =
@@ -41,7 +45,7 @@ using expiry_hook =
                                     boost::intrusive::link_mode<boost::intrusive::safe_link>,
                                     boost::intrusive::optimize_size<true>>;
 
-struct task : queue_hook, expiry_hook {
+struct task : list_hook, tree_hook, expiry_hook {
     /// When the answer is of no use any more.
     time_point deadline = never;
     /// How long the function may run.

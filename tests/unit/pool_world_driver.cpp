@@ -165,7 +165,8 @@ void world::complete(const action& a) {
     sim_task& t = static_cast<sim_task&>(*a.subject);
     require(t.where == place::queued || t.where == place::staged, "a task completes once");
     require(t.state == pool::task_state::done, "a completed task is done");
-    require(!t.pool::queue_hook::is_linked() && !t.pool::expiry_hook::is_linked(),
+    require(!t.pool::list_hook::is_linked() && !t.pool::tree_hook::is_linked() &&
+                !t.pool::expiry_hook::is_linked(),
             "the pool has forgotten a completed task");
     check_truth(t, a);
     check_reason(t, a);
