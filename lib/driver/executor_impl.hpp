@@ -104,6 +104,7 @@ private:
                auto& source);
     void take_hello(worker_link&, std::uint32_t worker, const wire::hello&);
     void misbehaved(worker_link&, std::uint32_t worker, std::string how);
+    void sent_too_much(worker_link&, std::uint32_t worker);
     void look_again_later(std::uint32_t worker);
     void look_again(const link_ptr&, std::uint32_t worker);
     void take_all(worker_link&, std::uint32_t worker);

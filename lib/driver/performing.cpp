@@ -125,13 +125,16 @@ void executor_impl::complete(const pool::action& a) {
             a.code == errc::worker_terminated && a.how_certain != certainty::not_started
                 ? link(a.worker)
                 : nullptr;
-        job.store_failure(make_failure({.code = a.code,
-                                        .how_certain = a.how_certain,
-                                        .task_name = std::string(job.header.name),
-                                        .function = job.function,
-                                        .cause = cause_of(a, l),
-                                        .earlier_deaths = job.deaths,
-                                        .fate = l != nullptr ? l->fate() : nullptr}));
+        // What it sent was too much for this process: the worker is not to blame.
+        const bool no_room_here = l != nullptr && l->too_much;
+        job.store_failure(
+            make_failure({.code = no_room_here ? errc::out_of_memory : a.code,
+                          .how_certain = a.how_certain,
+                          .task_name = std::string(job.header.name),
+                          .function = job.function,
+                          .cause = no_room_here ? std::string() : cause_of(a, l),
+                          .earlier_deaths = job.deaths,
+                          .fate = l != nullptr && !no_room_here ? l->fate() : nullptr}));
         report_.cancelled += a.code == errc::executor_shutdown;
     }
     finish(job);

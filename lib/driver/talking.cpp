@@ -21,8 +21,6 @@ namespace {
 /// Larger values are taken over with their buffer instead of being copied.
 constexpr std::size_t large_value = 32 * 1024;
 
-constexpr const char* no_memory = "there was no memory here for what it sent";
-
 errc code_of(wire::reply_outcome outcome) {
     switch (outcome) {
     case wire::reply_outcome::value:
@@ -97,7 +95,7 @@ void executor_impl::read(std::uint32_t worker) {
     try {
         into = l->reader.prepare();
     } catch (const std::bad_alloc&) {
-        misbehaved(*l, worker, no_memory);
+        sent_too_much(*l, worker);
         return;
     }
     l->reading = true;
@@ -190,7 +188,7 @@ void executor_impl::take_ring(worker_link& l, std::uint32_t worker) {
         try {
             event = l.ring.next();
         } catch (const std::bad_alloc&) {
-            misbehaved(l, worker, no_memory);
+            sent_too_much(l, worker);
             return;
         }
         if (event.kind == wire::frame_kind::need_more) {
@@ -289,6 +287,11 @@ void executor_impl::misbehaved(worker_link& l, std::uint32_t worker, std::string
     pool_.crashed(worker, false, clock::now(), actions_);
 }
 
+void executor_impl::sent_too_much(worker_link& l, std::uint32_t worker) {
+    l.too_much = true;
+    misbehaved(l, worker, "there was no memory here for what it sent");
+}
+
 void executor_impl::look_for_crash(worker_link& l, std::uint32_t worker) {
     if (l.newly_crashed()) {
         pool_.crashed(worker, true, clock::now(), actions_);
@@ -363,7 +366,7 @@ void executor_impl::take_rest(worker_link& l, std::uint32_t worker) {
         try {
             into = l.reader.prepare();
         } catch (const std::bad_alloc&) {
-            misbehaved(l, worker, no_memory);
+            sent_too_much(l, worker);
             return;
         }
         const ssize_t got =

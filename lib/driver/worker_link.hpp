@@ -71,6 +71,7 @@ public:
     bool mute = false;        ///< nothing can be written to it any more
     bool ended = false;       ///< end of stream: nothing more can be read
     bool distrusted = false;  ///< it broke the protocol: nothing that it says counts
+    bool too_much = false;    ///< and there was no memory for what it sent
     bool crash_seen = false;
     bool reaped = false;       ///< the process is; what it wrote may not have been taken yet
     bool gone = false;         ///< the pool has been told that it exited

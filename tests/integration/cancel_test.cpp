@@ -58,10 +58,28 @@ int deaf(std::string name) {
 
 int process_number() { return ::getpid(); }
 
+/// Whether there is a deadline, and it is the end of time.
+bool never_ends(int) {
+    return coproc::this_task::deadline() == std::chrono::steady_clock::time_point::max();
+}
+
 using task = int (*)(std::string);
 
 const std::initializer_list<cancellation_type> all_types = {
     cancellation_type::total, cancellation_type::partial, cancellation_type::terminal};
+
+asio::awaitable<void> longest_limits() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1});
+    const auto longest = coproc::no_limit - coproc::duration(1);
+    const auto run = co_await executor.submit({.run_timeout = longest}, never_ends, 0);
+    CHECK(run.value());
+    const auto all = co_await executor.submit({.timeout = longest}, same, 2);
+    CHECK(all.value() == 2);
+    const auto both =
+        co_await executor.submit({.timeout = longest, .run_timeout = longest}, never_ends, 0);
+    CHECK(both.value());
+}
 
 asio::awaitable<void> queued() {
     const auto loop = co_await asio::this_coro::executor;
@@ -303,6 +321,8 @@ asio::awaitable<void> timeouts() {
 }
 
 } // namespace
+
+TEST_CASE("the longest limits are no short ones", "[cancel]") { test::run(longest_limits()); }
 
 TEST_CASE("what has not begun is withdrawn by each type of cancellation", "[cancel]") {
     test::run(queued());

@@ -20,6 +20,8 @@ int main(int argc, char** argv) {
     }
     while (executor.stats().started_workers == 0 || executor.stats().starting_workers == 0) {
     }
-    ::usleep(argc == 2 ? 0 : 300); // how far the workers come differs
+    // How far the workers come differs.
+    while (argc > 2 && executor.stats().starting_workers == executor.stats().started_workers) {
+    }
     ::kill(::getpid(), SIGKILL);
 }
