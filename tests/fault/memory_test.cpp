@@ -34,7 +34,8 @@ std::size_t data_bytes() {
     return 0;
 }
 
-/// While it lives, this process gets only so much more memory, and so do the processes that it starts.
+/// While it lives, this process gets only so much more memory, and so do the processes that it
+/// starts.
 class memory_limit {
 public:
     explicit memory_limit(std::size_t bytes) {
