@@ -40,7 +40,7 @@ struct task_options {
     /// out while it ran. Zero or less: at once. no_limit: never.
     duration grace = std::chrono::milliseconds(100);
     /// Greater goes first, the older within one priority. One unit is worth a second of waiting: a
-    /// task that has waited a second longer goes before one that is greater by less than one, so
+    /// task that came more than a second earlier goes before one whose priority is one greater, so
     /// that none starves. What has begun is not interrupted, and of what lies in a worker's pipe
     /// only that is overtaken which has not begun. Any value.
     int priority = 0;

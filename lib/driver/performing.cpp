@@ -125,8 +125,8 @@ void executor_impl::complete(const pool::action& a) {
             a.code == errc::worker_terminated && a.how_certain != certainty::not_started
                 ? link(a.worker)
                 : nullptr;
-        // What it sent was too much for this process: the worker is not to blame.
-        const bool no_room_here = l != nullptr && l->too_much;
+        // A result that was too much for this process: the worker is not to blame.
+        const bool no_room_here = l != nullptr && l->too_much && a.how_certain == certainty::ran;
         job.store_failure(
             make_failure({.code = no_room_here ? errc::out_of_memory : a.code,
                           .how_certain = a.how_certain,

@@ -22,9 +22,7 @@ pool::admission pool::submit(task& t, time_point now, actions& out) {
     if (queue_.size() >= limits_.max_queued) {
         return admission::queue_full;
     }
-    // Worst: each worker starts, each staged task is taken back, and this one ends at once.
-    out.reserve(out.size() + limits_.max_workers + staged_ + 1);
-    workers_.reserve(workers_.size() + limits_.max_workers);
+    make_room_for_submit(out);
     if (!needs_attention()) {
         // Nobody listened to these while there was nothing to do: their time starts again.
         for (worker& w : workers_) {
@@ -45,6 +43,18 @@ pool::admission pool::submit(task& t, time_point now, actions& out) {
     overtake(t, now, out);
     schedule(now, out);
     return admission::accepted;
+}
+
+// For all that a submit may decide, so that it cannot fail when it has begun to: what waits is
+// staged, what is staged is taken back, workers start, and the task itself ends at once.
+void pool::make_room_for_submit(actions& out) {
+    const std::size_t stages =
+        std::min<std::size_t>(queue_.size() + 1, workers_.size() * std::size_t{limits_.max_window});
+    const std::size_t needed = out.size() + staged_ + 2 * stages + limits_.max_workers + 1;
+    if (out.capacity() < needed) {
+        out.reserve(std::max(needed, 2 * out.capacity()));
+    }
+    workers_.reserve(workers_.size() + limits_.max_workers);
 }
 
 void pool::complete(task& t, errc code, certainty how_certain, actions& out) {

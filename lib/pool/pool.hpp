@@ -151,7 +151,7 @@ private:
     // scheduling.cpp
     void schedule(time_point now, actions& out);
     worker* best_worker_for(const task&, time_point now);
-    bool has_room(worker&, const task&, time_point now) const;
+    bool has_room(const worker&, const task&, time_point now) const;
     bool is_stalled(const worker&, time_point now) const;
     bool release_stuck(const task& next, const worker& chosen, time_point now, actions& out);
     void overtake(const task&, time_point now, actions& out);
@@ -166,6 +166,7 @@ private:
     std::uint32_t free_slot() const;
 
     // completion.cpp
+    void make_room_for_submit(actions& out);
     void complete(task&, errc, certainty, actions& out);
     void settle(worker&, std::uint64_t sequence);
     void follow(worker&, std::size_t replies, time_point now);

@@ -27,7 +27,7 @@ void pool::schedule(time_point now, actions& out) {
 worker* pool::best_worker_for(const task& next, time_point now) {
     worker* best = nullptr;
     for (worker& w : workers_) {
-        if (!has_room(w, next, now)) {
+        if (!has_room(w, next, now) || !w.tasks.make_room()) {
             continue;
         }
         if (w.tasks.empty()) {
@@ -40,8 +40,8 @@ worker* pool::best_worker_for(const task& next, time_point now) {
     return best;
 }
 
-bool pool::has_room(worker& w, const task& next, time_point now) const {
-    if (!w.takes_tasks() || !w.tasks.make_room()) {
+bool pool::has_room(const worker& w, const task& next, time_point now) const {
+    if (!w.takes_tasks()) {
         return false;
     }
     if (w.tasks.empty()) {

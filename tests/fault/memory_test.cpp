@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/loop.hpp"
+#include "wire/frame.hpp"
 
 #include <coproc/coproc.hpp>
 
@@ -7,6 +8,7 @@
 #include <string>
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 // There is no memory in this process for what a worker answers.
 
@@ -14,10 +16,23 @@ namespace {
 
 using coproc::certainty;
 using coproc::errc;
+namespace wire = coproc::wire;
 
 constexpr std::size_t size = std::size_t{512} << 20;
 
 int same(int n) { return n; }
+
+/// Sends a message of that size over the worker's socket, out of turn.
+int interrupt(int) {
+    wire::frame_header header{};
+    header.envelope_bytes = 8;
+    header.payload_bytes = size;
+    static_cast<void>(::send(3, &header, sizeof header, MSG_NOSIGNAL));
+    const std::string some(1 << 20, 'x');
+    for (;;) {
+        static_cast<void>(::send(3, some.data(), some.size(), MSG_NOSIGNAL));
+    }
+}
 
 std::string much(int) { return std::string(size, 'x'); }
 
@@ -75,7 +90,28 @@ asio::awaitable<void> no_memory_for_a_result() {
     CHECK(later.value().size() == size);
 }
 
+asio::awaitable<void> no_memory_for_an_interruption() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1});
+    const auto first = co_await executor.submit(same, 1);
+    CHECK(first.value() == 1);
+    const memory_limit little(size / 4);
+    const auto got = co_await executor.submit(interrupt, 0);
+    REQUIRE(got.has_error());
+    INFO(got.error().message());
+    CHECK(got.error() == errc::worker_terminated);
+    CHECK(got.error().certainty() == certainty::may_have_run);
+    CHECK(got.error().message().find("there was no memory here for what it sent") !=
+          std::string::npos);
+    const auto next = co_await executor.submit(same, 2);
+    CHECK(next.value() == 2);
+}
+
 } // namespace
+
+TEST_CASE("a worker that sends more than there is memory for, in its task, costs that") {
+    test::run(no_memory_for_an_interruption());
+}
 
 TEST_CASE("a result that there is no memory for costs itself alone") {
     test::run(no_memory_for_a_result());

@@ -1,13 +1,13 @@
 #include "memory/shared_page.hpp"
 #include "support/catch.hpp"
 #include "support/loop.hpp"
+#include "support/shared_mappings.hpp"
 #include "wire/frame_writer.hpp"
 #include "wire/messages.hpp"
 
 #include <coproc/coproc.hpp>
 
 #include <array>
-#include <fstream>
 #include <string>
 
 #include <sys/socket.h>
@@ -23,17 +23,6 @@ namespace wire = coproc::wire;
 
 int same(int n) { return n; }
 
-/// The page that this worker shares with its parent.
-memory::page_layout* own_page() {
-    std::ifstream maps("/proc/self/maps");
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find("rw-s") != std::string::npos && line.find("memfd:") != std::string::npos) {
-            return reinterpret_cast<memory::page_layout*>(std::stoull(line, nullptr, 16));
-        }
-    }
-    return nullptr;
-}
-
 /// Appends a frame with this message, rings, and stays in the task.
 template <class Message>
 int leave_in_ring(const Message& message) {
@@ -44,7 +33,7 @@ int leave_in_ring(const Message& message) {
     for (std::size_t i = 0, count = writer.pending(pieces); i < count; ++i) {
         bytes.append(reinterpret_cast<const char*>(pieces[i].data()), pieces[i].size());
     }
-    memory::page_layout* const page = own_page();
+    auto* const page = reinterpret_cast<memory::page_layout*>(test::shared_mappings().at(0).data());
     memory::reply_ring_writer ring(page->ring, page->ring_memory);
     static_cast<void>(ring.append(std::as_bytes(std::span(bytes)), {}));
     static_cast<void>(

@@ -2,6 +2,7 @@
 #include "support/loop.hpp"
 #include "support/meeting.hpp"
 #include "support/processes.hpp"
+#include "support/shared_mappings.hpp"
 
 #include <coproc/coproc.hpp>
 
@@ -13,7 +14,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <stdexcept>
 
@@ -80,17 +80,11 @@ int send_bytes(std::string bytes, std::size_t times) {
 
 /// Overwrites every page that is shared with the parent.
 int scribble(int byte) {
-    std::ifstream maps("/proc/self/maps");
-    int found = 0;
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find("rw-s") != std::string::npos && line.find("memfd:") != std::string::npos) {
-            const auto first = std::stoull(line, nullptr, 16);
-            const auto last = std::stoull(line.substr(line.find('-') + 1), nullptr, 16);
-            std::memset(reinterpret_cast<void*>(first), byte, last - first);
-            ++found;
-        }
+    const auto pages = test::shared_mappings();
+    for (const std::span<std::byte> page : pages) {
+        std::memset(page.data(), byte, page.size());
     }
-    return found;
+    return static_cast<int>(pages.size());
 }
 
 asio::awaitable<void> liars() {

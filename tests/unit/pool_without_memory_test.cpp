@@ -1,0 +1,111 @@
+#include "unit/pool_fixture.hpp"
+
+#include <cstdlib>
+#include <deque>
+#include <new>
+#include <optional>
+
+// A program of its own, since it replaces operator new.
+namespace {
+
+/// How many allocations succeed before one fails; none: all do.
+std::optional<unsigned> allocations_left;
+
+void* allocate(std::size_t size) {
+    if (allocations_left) {
+        if (*allocations_left == 0) {
+            throw std::bad_alloc();
+        }
+        --*allocations_left;
+    }
+    void* const memory = std::malloc(size);
+    if (memory == nullptr) {
+        throw std::bad_alloc();
+    }
+    return memory;
+}
+
+} // namespace
+
+void* operator new(std::size_t size) { return allocate(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+using namespace coproc;
+using namespace coproc::test;
+
+namespace {
+
+pool::limits patient_limits() {
+    pool::limits l = limits_for(2);
+    l.stall_period = 1h;
+    return l;
+}
+
+/// A worker with a window of 16 that has one task, and many that wait because one of greater
+/// priority has just come: the next submit stages them all.
+struct about_to_stage {
+    std::deque<task> tasks;
+    task last;
+    script s{patient_limits()};
+
+    about_to_stage() {
+        start_idle_worker(s);
+        for (std::uint64_t next = 1, batch = 2; batch <= 8; batch *= 2) {
+            std::vector<std::uint64_t> all;
+            for (std::uint64_t i = 0; i < batch; ++i) {
+                s.submit(tasks.emplace_back());
+                all.push_back(next++);
+            }
+            s.replies(0, all);
+        }
+        CHECK(s.machine.worker_at(0).window == 16);
+        s.submit(tasks.emplace_back());
+        s.submit(tasks.emplace_back());
+        task& greater = tasks.emplace_back();
+        greater.priority = 1;
+        s.submit(greater);
+        s.recalled(0, s.machine.worker_at(0).tasks.next() - 1, slot_state::recalled);
+        for (int i = 0; i < 14; ++i) {
+            s.submit(tasks.emplace_back());
+        }
+        CHECK(s.machine.look().queued == 16);
+        s.now += 10ms;
+    }
+};
+
+} // namespace
+
+TEST_CASE("a submit that there is no memory for changes nothing", "[pool]") {
+    unsigned failures = 0;
+    std::size_t staged = 0;
+    for (unsigned n = 0; staged < 16; ++n) {
+        INFO(n << " allocations succeed");
+        about_to_stage one;
+        const pool::counts before = one.s.machine.look();
+        actions out;
+        bool failed = false;
+        allocations_left = n;
+        try {
+            static_cast<void>(one.s.machine.submit(one.last, one.s.now, out));
+        } catch (const std::bad_alloc&) {
+            failed = true;
+        }
+        allocations_left.reset();
+        // What a pipe has no memory for waits in the queue.
+        staged = one.s.machine.look().staged;
+        if (!failed) {
+            CHECK(one.s.machine.look().queued + staged == 18);
+            continue;
+        }
+        ++failures;
+        CHECK(one.s.machine.look() == before);
+        CHECK(out.empty());
+        CHECK(one.last.state == task_state::created);
+        CHECK_FALSE(one.last.pool::list_hook::is_linked());
+        CHECK_FALSE(one.last.pool::tree_hook::is_linked());
+        CHECK(one.s.machine.submit(one.last, one.s.now, out) == admission::accepted);
+        CHECK(one.s.machine.look().staged == 16);
+    }
+    CHECK(failures > 0);
+}
