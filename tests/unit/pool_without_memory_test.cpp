@@ -1,35 +1,8 @@
+#include "support/short_memory.hpp"
 #include "unit/pool_fixture.hpp"
 
-#include <cstdlib>
 #include <deque>
 #include <new>
-#include <optional>
-
-// A program of its own, since it replaces operator new.
-namespace {
-
-/// How many allocations succeed before one fails; none: all do.
-std::optional<unsigned> allocations_left;
-
-void* allocate(std::size_t size) {
-    if (allocations_left) {
-        if (*allocations_left == 0) {
-            throw std::bad_alloc();
-        }
-        --*allocations_left;
-    }
-    void* const memory = std::malloc(size);
-    if (memory == nullptr) {
-        throw std::bad_alloc();
-    }
-    return memory;
-}
-
-} // namespace
-
-void* operator new(std::size_t size) { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 using namespace coproc;
 using namespace coproc::test;
@@ -85,13 +58,11 @@ TEST_CASE("a submit that there is no memory for changes nothing", "[pool]") {
         const pool::counts before = one.s.machine.look();
         actions out;
         bool failed = false;
-        allocations_left = n;
         try {
-            static_cast<void>(one.s.machine.submit(one.last, one.s.now, out));
+            with_short_memory(n, [&] { return one.s.machine.submit(one.last, one.s.now, out); });
         } catch (const std::bad_alloc&) {
             failed = true;
         }
-        allocations_left.reset();
         // What a pipe has no memory for waits in the queue.
         staged = one.s.machine.look().staged;
         if (!failed) {
