@@ -5,6 +5,7 @@
 
 #include "exception/describe.hpp"
 #include "symbols/symbols.hpp"
+#include "text/tail.hpp"
 
 // The sentence of a failure: "crash: worker 4242 was killed by SIGABRT; the task may have run".
 namespace coproc::detail {
@@ -50,6 +51,9 @@ std::string lack_of_memory(const failure_record& record) {
     }
     if (!record.fate && record.how_certain == certainty::ran) {
         return "there was not enough memory here to receive the result";
+    }
+    if (record.fate && record.fate->shortage == memory_shortage::likely) {
+        return end_of_worker(record) + ", most likely by the kernel, which had run out of memory";
     }
     const std::string text = worker_name(record) + " ran out of memory";
     return record.fate && record.fate->signal
@@ -143,9 +147,12 @@ const char* state_of_task(const failure_record& record) {
 
 /// What the reader can do about it; empty where nobody can know.
 const char* advice(const failure_record& record) {
+    constexpr const char* more_memory = "give it more memory, or run fewer workers at a time";
     switch (record.code) {
+    case errc::task_threw:
+        return is_shortage(record.exception) ? more_memory : "";
     case errc::out_of_memory:
-        return "give it more memory, or run fewer workers at a time";
+        return more_memory;
     case errc::unknown_function:
     case errc::handshake_failed:
         return "make coproc::init(argc, argv) the first line of main, and build worker and caller "
@@ -176,6 +183,15 @@ std::string history(const failure_record& record) {
                : "; " + std::to_string(record.earlier_deaths) + " workers had died in it before";
 }
 
+/// The end of what the worker wrote, if that is known. A worker that died may have said why.
+std::string last_words(const failure_record& record) {
+    constexpr std::size_t max_lines = 4;
+    constexpr std::size_t max_bytes = 400;
+    const std::string written = record.fate ? record.fate->stderr_tail() : std::string();
+    const std::string_view lines = text::last_lines(written, max_lines, max_bytes);
+    return lines.empty() ? "" : "; at the end it wrote " + text::quoted(lines);
+}
+
 std::string task_name(const failure_record& record) {
     if (record.task_name.empty() && record.function) {
         return symbols::function_name(record.function);
@@ -194,6 +210,7 @@ std::string compose_message(const failure_record& record) {
     if (!record.cause.empty()) {
         text += ": " + record.cause;
     }
+    text += last_words(record);
     text += history(record);
     for (const char* clause : {state_of_task(record), advice(record)}) {
         if (*clause != '\0') {

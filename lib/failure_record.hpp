@@ -20,6 +20,7 @@ struct worker_fate {
     std::size_t slot = 0;
     std::optional<int> signal;
     std::optional<int> status;
+    memory_shortage shortage = memory_shortage::no;
 
     worker_fate() = default;
     worker_fate(const worker_fate&) = delete;
@@ -29,6 +30,10 @@ struct worker_fate {
     /// Where the worker crashed, innermost frame first; empty unless overridden. May read symbol
     /// tables, is called by the reader of a failure, in any thread, and may be called by several.
     [[nodiscard]] virtual std::vector<stack_frame> backtrace() const;
+
+    /// What it last wrote, as far as that was captured and is known now; else empty. As above.
+    [[nodiscard]] virtual std::string stdout_tail() const;
+    [[nodiscard]] virtual std::string stderr_tail() const;
 };
 
 struct failure_record {
@@ -49,6 +54,9 @@ struct failure_record {
 
 /// Without memory for the details the failure has none; code and certainty are always right.
 [[nodiscard]] failure make_failure(failure_record record) noexcept;
+
+/// Whether it is an std::bad_alloc, or one is nested in it.
+[[nodiscard]] bool is_shortage(std::exception_ptr thrown) noexcept;
 
 /// The sentence of failure::message().
 [[nodiscard]] std::string compose_message(const failure_record& record);

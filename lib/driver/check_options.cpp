@@ -58,6 +58,11 @@ executor_options detail::complete(executor_options given) {
     check(given.max_queued > 0, "max_queued", "at least 1");
     check(given.max_failed_starts > 0, "max_failed_starts", "at least 1");
     check(given.start_timeout > duration::zero(), "start_timeout", "positive");
+    // The environment may turn any program into one process, for a debugger: there is nothing to
+    // capture then.
+    check(!given.capture_output || given.start != start_method::in_process ||
+              default_start_method() == start_method::in_process,
+          "capture_output", "false with start_method::in_process, whose workers are threads");
     check(given.max_message_bytes >= 64 * 1024 && given.max_message_bytes <= (std::size_t{1} << 62),
           "max_message_bytes", "between 64 KiB and 2^62");
     return given;

@@ -94,6 +94,7 @@ private:
     void write(std::uint32_t worker);
     void read(std::uint32_t worker);
     void watch(std::uint32_t worker);
+    void listen_to_output(std::uint32_t worker);
     void on_read(const link_ptr&, std::uint32_t worker, const asio::error_code&, std::size_t bytes);
     void on_death(const link_ptr&, std::uint32_t worker, const asio::error_code&);
     void take_frames(worker_link&, std::uint32_t worker);
@@ -113,6 +114,7 @@ private:
     void finish_death(worker_link&, std::uint32_t worker);
     void take_rest(worker_link&, std::uint32_t worker);
     void bury(worker_link&, std::uint32_t worker);
+    void look_for_shortage(worker_link&);
     void forget_buried();
     worker_link* link(std::uint32_t worker) noexcept {
         return worker < links_.size() ? links_[worker].get() : nullptr;
@@ -141,6 +143,7 @@ private:
     std::deque<std::uint32_t> to_start_;
     ready_queue ready_;
     std::string start_cause_; // why the last start failed
+    process::oom_kill_claims oom_kills_;
     job_ptr shutdown_;
     clock::time_point shutdown_limit_ = clock::time_point::max();
     shutdown_report report_;
