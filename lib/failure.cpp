@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "exception/describe.hpp"
+#include "exception/exception_codec.hpp"
 #include "failure_record.hpp"
 
 namespace coproc {
@@ -52,9 +53,20 @@ failure make_failure(failure_record record) noexcept {
 const std::string& failure_details::message() const {
     std::lock_guard lock(mutex_);
     if (message_.empty()) {
-        message_ = compose_message(record_);
+        message_ = compose_message(record_, exception());
     }
     return message_;
+}
+
+const std::exception_ptr& failure_details::exception() const noexcept {
+    if (!record_.thrown) {
+        return record_.exception;
+    }
+    std::call_once(exception_made_, [this] {
+        exception_ =
+            exceptions::decode_exception(record_.thrown->encoded, record_.thrown->worker_pid);
+    });
+    return exception_;
 }
 
 } // namespace detail
@@ -67,7 +79,7 @@ failure& failure::operator=(failure&&) noexcept = default;
 failure::~failure() = default;
 
 std::exception_ptr failure::exception() const noexcept {
-    return details_ ? details_->record().exception : nullptr;
+    return details_ ? details_->exception() : nullptr;
 }
 
 memory_shortage failure::out_of_memory() const noexcept {
@@ -100,7 +112,7 @@ std::string failure::message() const {
     detail::failure_record bare;
     bare.code = code_;
     bare.how_certain = certainty_;
-    return detail::compose_message(bare);
+    return detail::compose_message(bare, nullptr);
 }
 
 void failure::raise() const {

@@ -77,14 +77,14 @@ std::string exception_text(std::exception_ptr thrown) {
     return text;
 }
 
-std::string what_happened(const failure_record& record) {
+std::string what_happened(const failure_record& record, const std::exception_ptr& exception) {
     const certainty how = record.how_certain;
     switch (record.code) {
     case errc::no_result:
         return "this result was never given a value: it was default-constructed, or the coroutine "
                "that should have given it threw";
     case errc::task_threw:
-        return exception_text(record.exception);
+        return exception_text(exception);
     case errc::worker_terminated:
         return end_of_worker(record);
     case errc::out_of_memory:
@@ -146,11 +146,11 @@ const char* state_of_task(const failure_record& record) {
 }
 
 /// What the reader can do about it; empty where nobody can know.
-const char* advice(const failure_record& record) {
+const char* advice(const failure_record& record, const std::exception_ptr& exception) {
     constexpr const char* more_memory = "give it more memory, or run fewer workers at a time";
     switch (record.code) {
     case errc::task_threw:
-        return is_shortage(record.exception) ? more_memory : "";
+        return is_shortage(exception) ? more_memory : "";
     case errc::out_of_memory:
         return more_memory;
     case errc::unknown_function:
@@ -201,18 +201,18 @@ std::string task_name(const failure_record& record) {
 
 } // namespace
 
-std::string compose_message(const failure_record& record) {
+std::string compose_message(const failure_record& record, const std::exception_ptr& exception) {
     std::string text = task_name(record);
     if (!text.empty()) {
         text += ": ";
     }
-    text += what_happened(record);
+    text += what_happened(record, exception);
     if (!record.cause.empty()) {
         text += ": " + record.cause;
     }
     text += last_words(record);
     text += history(record);
-    for (const char* clause : {state_of_task(record), advice(record)}) {
+    for (const char* clause : {state_of_task(record), advice(record, exception)}) {
         if (*clause != '\0') {
             text += "; ";
             text += clause;

@@ -36,6 +36,12 @@ struct worker_fate {
     [[nodiscard]] virtual std::string stderr_tail() const;
 };
 
+/// An exception as it came: its codec is a user's code, which runs when somebody asks for it.
+struct thrown_there {
+    std::vector<std::byte> encoded;
+    int worker_pid = 0;
+};
+
 struct failure_record {
     errc code = errc::no_result;
     certainty how_certain = certainty::may_have_run;
@@ -47,8 +53,9 @@ struct failure_record {
     std::string cause = {};
     /// Workers that died while they ran the task, before the run that this is about.
     unsigned earlier_deaths = 0;
-    /// For errc::task_threw.
+    /// For errc::task_threw: the exception, or what the worker sent of it.
     std::exception_ptr exception = {};
+    std::optional<thrown_there> thrown = {};
     std::shared_ptr<const worker_fate> fate = {};
 };
 
@@ -58,8 +65,9 @@ struct failure_record {
 /// Whether it is an std::bad_alloc, or one is nested in it.
 [[nodiscard]] bool is_shortage(std::exception_ptr thrown) noexcept;
 
-/// The sentence of failure::message().
-[[nodiscard]] std::string compose_message(const failure_record& record);
+/// The sentence of failure::message(). `exception`: what the task threw, or null.
+[[nodiscard]] std::string compose_message(const failure_record& record,
+                                          const std::exception_ptr& exception);
 
 /// The shared, immutable half of a failure.
 class failure_details {
@@ -68,11 +76,16 @@ public:
 
     [[nodiscard]] const failure_record& record() const noexcept { return record_; }
 
+    /// Made by the first caller where it came from a worker; the others wait for it.
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept;
+
     /// Composed by the first caller; the others wait for it.
     [[nodiscard]] const std::string& message() const;
 
 private:
     failure_record record_;
+    mutable std::once_flag exception_made_;
+    mutable std::exception_ptr exception_; ///< constant once it was asked for
     mutable std::mutex mutex_;
     mutable std::string message_; ///< guarded by mutex_ until it is set, then constant
 };

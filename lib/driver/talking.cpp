@@ -1,5 +1,4 @@
 #include "driver/executor_impl.hpp"
-#include "exception/exception_codec.hpp"
 #include "process/exiting.hpp"
 #include "process/modules.hpp"
 
@@ -254,8 +253,9 @@ void executor_impl::store(job_core& job, worker_link& l, const wire::reply_heade
                           .function = job.function,
                           .cause = std::string(reply.text)};
     if (reply.outcome == wire::reply_outcome::threw) {
-        record.exception =
-            exceptions::decode_exception(frame.payload, l.child ? l.child->pid() : ::getpid());
+        // Decoded by who asks for it: its codec may be a user's.
+        record.thrown = thrown_there{.encoded = {frame.payload.begin(), frame.payload.end()},
+                                     .worker_pid = l.child ? l.child->pid() : ::getpid()};
     }
     job.store_failure(make_failure(std::move(record)));
 }
