@@ -22,7 +22,6 @@
 
 namespace {
 
-using coproc::certainty;
 using coproc::errc;
 
 int same(int n) { return n; }
@@ -245,16 +244,4 @@ TEST_CASE("without capture_output nothing is kept", "[process][output]") {
     CHECK(got.error().worker()->stderr_tail.empty());
     CHECK(got.error().worker()->stdout_tail.empty());
     CHECK(got.error().message().find("wrote") == std::string::npos);
-}
-
-TEST_CASE("outputs of threads cannot be captured", "[process][output]") {
-    asio::io_context loop;
-    try {
-        coproc::executor executor(
-            loop, {.start = coproc::start_method::in_process, .capture_output = true});
-        FAIL("not refused");
-    } catch (const std::invalid_argument& error) {
-        CHECK(std::string(error.what()).find("executor_options::capture_output") !=
-              std::string::npos);
-    }
 }
