@@ -5,6 +5,7 @@
 #include "driver/ready_queue.hpp"
 #include "driver/worker_link.hpp"
 #include "pool/pool.hpp"
+#include "process/oom_kills.hpp"
 
 #include <asio/steady_timer.hpp>
 
@@ -86,6 +87,7 @@ private:
     // starting.cpp
     void spawn_later();
     void spawn_next();
+    std::optional<std::uint64_t> count_oom_kills();
     void install(std::uint32_t worker, launched_worker made);
     void start_failed(std::uint32_t worker, std::string cause);
 
@@ -144,6 +146,8 @@ private:
     ready_queue ready_;
     std::string start_cause_; // why the last start failed
     process::oom_kill_claims oom_kills_;
+    std::once_flag oom_counter_found_; // by the first start; constant then, and read without mutex
+    process::oom_kill_counter oom_counter_;
     job_ptr shutdown_;
     clock::time_point shutdown_limit_ = clock::time_point::max();
     shutdown_report report_;

@@ -105,8 +105,6 @@ std::variant<launched_worker, std::string> launch_process(const executor_options
         request.output = output.get();
         request.error = error.get();
     }
-    worker->oom_kills = process::oom_kill_counter::find();
-    worker->oom_kills_before = worker->oom_kills.read();
     auto spawned = process::spawn(request);
     if (!spawned) {
         return spawned.error().message();

@@ -227,7 +227,7 @@ void executor_impl::rest() {
     const bool attention = pool_.needs_attention();
     for (std::uint32_t w = 0; w < links_.size(); ++w) {
         worker_link* const l = link(w);
-        if (l == nullptr) {
+        if (l == nullptr || (!l->reading && !l->watching && !l->output)) {
             continue;
         }
         const pool::worker_state state = pool_.worker_at(w).state;

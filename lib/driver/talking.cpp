@@ -391,7 +391,7 @@ void executor_impl::look_for_shortage(worker_link& l) {
     if (!l.killed_by_stranger() || !l.oom_kills_before) {
         return;
     }
-    const std::optional<std::uint64_t> now = l.oom_kills.read();
+    const std::optional<std::uint64_t> now = count_oom_kills();
     if (now && oom_kills_.claim(*l.oom_kills_before, *now)) {
         l.fate()->shortage = memory_shortage::likely;
     }

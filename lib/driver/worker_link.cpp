@@ -16,7 +16,6 @@ worker_link::worker_link(const asio::any_io_executor& io, launched_worker& made,
                          std::uint32_t slot_number, std::uint64_t max_message_bytes)
     : socket(io),
       death(io),
-      oom_kills(std::move(made.oom_kills)),
       oom_kills_before(made.oom_kills_before),
       page(made.page),
       ring(page->layout().ring, page->ring_memory()),

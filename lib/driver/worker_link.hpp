@@ -5,7 +5,6 @@
 #include "driver/dead_worker.hpp"
 #include "memory/shared_page.hpp"
 #include "process/child.hpp"
-#include "process/oom_kills.hpp"
 #include "wire/frame_reader.hpp"
 #include "wire/frame_writer.hpp"
 
@@ -28,10 +27,9 @@ struct launched_worker {
     std::shared_ptr<memory::shared_page> page;
     std::optional<process::child> child; ///< none: a thread of this process
     std::uint64_t nonce = 0;
-    process::unique_fd output = {};           ///< our end of its stdout, if that is captured
-    process::unique_fd error = {};            ///< of its stderr
-    process::oom_kill_counter oom_kills = {}; ///< where its death would be counted
-    std::optional<std::uint64_t> oom_kills_before = {};
+    process::unique_fd output = {}; ///< our end of its stdout, if that is captured
+    process::unique_fd error = {};  ///< of its stderr
+    std::optional<std::uint64_t> oom_kills_before = {}; ///< as counted before it was started
 };
 
 /// The parent's end of one worker: descriptors and buffers, no decisions. Guarded by the executor's
@@ -67,7 +65,6 @@ public:
     asio::posix::stream_descriptor death; ///< the child's pidfd, borrowed; not open for a thread
     std::optional<process::child> child;
     std::optional<captured_output> output;
-    process::oom_kill_counter oom_kills;
     std::optional<std::uint64_t> oom_kills_before; ///< when it was started
     std::shared_ptr<memory::shared_page> page;
     memory::reply_ring_reader ring;

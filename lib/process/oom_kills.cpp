@@ -1,17 +1,26 @@
 #include "process/oom_kills.hpp"
 
+#include "process/unique_fd.hpp"
+
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <sstream>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace coproc::process {
 namespace {
 
 std::string read_file(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    std::string text;
+    const unique_fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    char block[4096];
+    for (ssize_t got = 1; file && got > 0;) {
+        got = ::read(file.get(), block, sizeof block);
+        text.append(block, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    }
+    return text;
 }
 
 std::string_view next_line(std::string_view& text) {
