@@ -114,9 +114,12 @@ std::string find_in_cgroups(const std::string& root) {
         return {};
     }
     const char* const name = member->version2 ? "/memory.events" : "/memory.oom_control";
+    const std::string top = root + where->point;
     std::string path = below(*where, member->path);
     for (;;) {
-        std::string file = root + where->point + path + name;
+        std::string file = top;
+        file += path;
+        file += name;
         if (parse_oom_kills(read_file(file))) {
             return file;
         }

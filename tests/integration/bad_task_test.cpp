@@ -427,8 +427,8 @@ TEST_CASE("what a task leaves behind holds nothing up", "[process][bad_task]") {
         for (const bool dies : {false, true}) {
             INFO("floods " << floods << ", dies " << dies);
             int watched = -1;
-            std::optional<test::meeting_socket> child;
             asio::io_context loop;
+            std::optional<test::meeting_socket> child;
             test::run(loop, child_left_behind(floods, dies, watched, child));
             // A flood ends when nobody can read it any more; the other child waits for us.
             if (!floods) {
