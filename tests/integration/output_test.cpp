@@ -228,7 +228,9 @@ TEST_CASE("an executor that captures works on its own thread, and watches the id
         CHECK(executor.submit(flood, 1).get().has_value());
         CHECK(executor.submit(leave_a_writer, 1 << 18).get().has_value());
     }
-    const auto got = executor.submit(complain_and_die, SIGKILL).get();
+    // In a worker that nothing else writes to.
+    coproc::executor other(coproc::own_thread, {.max_workers = 1, .capture_output = true});
+    const auto got = other.submit(complain_and_die, SIGKILL).get();
     REQUIRE(got.has_error());
     CHECK(got.error().worker()->stderr_tail.ends_with("error: image 7 has no pixels\n"));
 }
