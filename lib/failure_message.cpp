@@ -46,19 +46,17 @@ std::string end_of_worker(const failure_record& record) {
 }
 
 std::string lack_of_memory(const failure_record& record) {
-    if (!record.fate && record.how_certain == certainty::not_started) {
-        return "there was not enough memory to send the task";
+    if (!record.fate) { // it was not the worker's
+        return record.how_certain == certainty::not_started
+                   ? "there was not enough memory to send the task"
+                   : "there was not enough memory here to receive the result";
     }
-    if (!record.fate && record.how_certain == certainty::ran) {
-        return "there was not enough memory here to receive the result";
-    }
-    if (record.fate && record.fate->shortage == memory_shortage::likely) {
+    if (record.fate->shortage == memory_shortage::likely) {
         return end_of_worker(record) + ", most likely by the kernel, which had run out of memory";
     }
     const std::string text = worker_name(record) + " ran out of memory";
-    return record.fate && record.fate->signal
-               ? text + " and was killed by " + signal_name(*record.fate->signal)
-               : text;
+    return record.fate->signal ? text + " and was killed by " + signal_name(*record.fate->signal)
+                               : text;
 }
 
 std::string exception_text(std::exception_ptr thrown) {
