@@ -5,6 +5,8 @@
 #include <ostream>
 #include <utility>
 
+#include "exception/describe.hpp"
+#include "exception/exception_codec.hpp"
 #include "failure_record.hpp"
 
 namespace coproc {
@@ -13,6 +15,28 @@ namespace detail {
 worker_fate::~worker_fate() = default;
 
 std::vector<stack_frame> worker_fate::backtrace() const { return {}; }
+
+std::string worker_fate::stdout_tail() const { return {}; }
+
+std::string worker_fate::stderr_tail() const { return {}; }
+
+bool is_shortage(std::exception_ptr thrown) noexcept {
+    for (int depth = 0; thrown && depth < exceptions::max_depth; ++depth) {
+        std::exception_ptr nested;
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const std::bad_array_new_length&) {
+            return false; // that was a wrong number
+        } catch (const std::bad_alloc&) {
+            return true;
+        } catch (const std::nested_exception& outer) {
+            nested = outer.nested_ptr();
+        } catch (...) {
+        }
+        thrown = std::move(nested);
+    }
+    return false;
+}
 
 failure make_failure(failure_record record) noexcept {
     failure made;
@@ -29,9 +53,20 @@ failure make_failure(failure_record record) noexcept {
 const std::string& failure_details::message() const {
     std::lock_guard lock(mutex_);
     if (message_.empty()) {
-        message_ = compose_message(record_);
+        message_ = compose_message(record_, exception());
     }
     return message_;
+}
+
+const std::exception_ptr& failure_details::exception() const noexcept {
+    if (!record_.thrown) {
+        return record_.exception;
+    }
+    std::call_once(exception_made_, [this] {
+        exception_ =
+            exceptions::decode_exception(record_.thrown->encoded, record_.thrown->worker_pid);
+    });
+    return exception_;
 }
 
 } // namespace detail
@@ -44,7 +79,15 @@ failure& failure::operator=(failure&&) noexcept = default;
 failure::~failure() = default;
 
 std::exception_ptr failure::exception() const noexcept {
-    return details_ ? details_->record().exception : nullptr;
+    return details_ ? details_->exception() : nullptr;
+}
+
+memory_shortage failure::out_of_memory() const noexcept {
+    if (details_ && details_->record().fate) {
+        return details_->record().fate->shortage;
+    }
+    const bool refused = code_ == errc::out_of_memory || detail::is_shortage(exception());
+    return refused ? memory_shortage::certain : memory_shortage::no;
 }
 
 std::optional<worker_exit> failure::worker() const {
@@ -52,7 +95,14 @@ std::optional<worker_exit> failure::worker() const {
         return std::nullopt;
     }
     const detail::worker_fate& fate = *details_->record().fate;
-    return worker_exit{fate.pid, fate.slot, fate.signal, fate.status, fate.backtrace()};
+    return worker_exit{.pid = fate.pid,
+                       .slot = fate.slot,
+                       .signal = fate.signal,
+                       .status = fate.status,
+                       .out_of_memory = fate.shortage,
+                       .stderr_tail = fate.stderr_tail(),
+                       .stdout_tail = fate.stdout_tail(),
+                       .backtrace = fate.backtrace()};
 }
 
 std::string failure::message() const {
@@ -62,7 +112,7 @@ std::string failure::message() const {
     detail::failure_record bare;
     bare.code = code_;
     bare.how_certain = certainty_;
-    return detail::compose_message(bare);
+    return detail::compose_message(bare, nullptr);
 }
 
 void failure::raise() const {

@@ -5,6 +5,7 @@
 
 #include "exception/describe.hpp"
 #include "symbols/symbols.hpp"
+#include "text/tail.hpp"
 
 // The sentence of a failure: "crash: worker 4242 was killed by SIGABRT; the task may have run".
 namespace coproc::detail {
@@ -45,16 +46,17 @@ std::string end_of_worker(const failure_record& record) {
 }
 
 std::string lack_of_memory(const failure_record& record) {
-    if (!record.fate && record.how_certain == certainty::not_started) {
-        return "there was not enough memory to send the task";
+    if (!record.fate) { // it was not the worker's
+        return record.how_certain == certainty::not_started
+                   ? "there was not enough memory to send the task"
+                   : "there was not enough memory here to receive the result";
     }
-    if (!record.fate && record.how_certain == certainty::ran) {
-        return "there was not enough memory here to receive the result";
+    if (record.fate->shortage == memory_shortage::likely) {
+        return end_of_worker(record) + ", most likely by the kernel, which had run out of memory";
     }
     const std::string text = worker_name(record) + " ran out of memory";
-    return record.fate && record.fate->signal
-               ? text + " and was killed by " + signal_name(*record.fate->signal)
-               : text;
+    return record.fate->signal ? text + " and was killed by " + signal_name(*record.fate->signal)
+                               : text;
 }
 
 std::string exception_text(std::exception_ptr thrown) {
@@ -73,14 +75,14 @@ std::string exception_text(std::exception_ptr thrown) {
     return text;
 }
 
-std::string what_happened(const failure_record& record) {
+std::string what_happened(const failure_record& record, const std::exception_ptr& exception) {
     const certainty how = record.how_certain;
     switch (record.code) {
     case errc::no_result:
         return "this result was never given a value: it was default-constructed, or the coroutine "
                "that should have given it threw";
     case errc::task_threw:
-        return exception_text(record.exception);
+        return exception_text(exception);
     case errc::worker_terminated:
         return end_of_worker(record);
     case errc::out_of_memory:
@@ -142,10 +144,13 @@ const char* state_of_task(const failure_record& record) {
 }
 
 /// What the reader can do about it; empty where nobody can know.
-const char* advice(const failure_record& record) {
+const char* advice(const failure_record& record, const std::exception_ptr& exception) {
+    constexpr const char* more_memory = "give it more memory, or run fewer workers at a time";
     switch (record.code) {
+    case errc::task_threw:
+        return is_shortage(exception) ? more_memory : "";
     case errc::out_of_memory:
-        return "give it more memory, or run fewer workers at a time";
+        return more_memory;
     case errc::unknown_function:
     case errc::handshake_failed:
         return "make coproc::init(argc, argv) the first line of main, and build worker and caller "
@@ -176,6 +181,15 @@ std::string history(const failure_record& record) {
                : "; " + std::to_string(record.earlier_deaths) + " workers had died in it before";
 }
 
+/// The end of what the worker wrote, if that is known. A worker that died may have said why.
+std::string last_words(const failure_record& record) {
+    constexpr std::size_t max_lines = 4;
+    constexpr std::size_t max_bytes = 400;
+    const std::string written = record.fate ? record.fate->stderr_tail() : std::string();
+    const std::string_view lines = text::last_lines(written, max_lines, max_bytes);
+    return lines.empty() ? "" : "; at the end it wrote " + text::quoted(lines);
+}
+
 std::string task_name(const failure_record& record) {
     if (record.task_name.empty() && record.function) {
         return symbols::function_name(record.function);
@@ -185,17 +199,18 @@ std::string task_name(const failure_record& record) {
 
 } // namespace
 
-std::string compose_message(const failure_record& record) {
+std::string compose_message(const failure_record& record, const std::exception_ptr& exception) {
     std::string text = task_name(record);
     if (!text.empty()) {
         text += ": ";
     }
-    text += what_happened(record);
+    text += what_happened(record, exception);
     if (!record.cause.empty()) {
         text += ": " + record.cause;
     }
+    text += last_words(record);
     text += history(record);
-    for (const char* clause : {state_of_task(record), advice(record)}) {
+    for (const char* clause : {state_of_task(record), advice(record, exception)}) {
         if (*clause != '\0') {
             text += "; ";
             text += clause;

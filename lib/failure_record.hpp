@@ -20,6 +20,7 @@ struct worker_fate {
     std::size_t slot = 0;
     std::optional<int> signal;
     std::optional<int> status;
+    memory_shortage shortage = memory_shortage::no;
 
     worker_fate() = default;
     worker_fate(const worker_fate&) = delete;
@@ -29,6 +30,16 @@ struct worker_fate {
     /// Where the worker crashed, innermost frame first; empty unless overridden. May read symbol
     /// tables, is called by the reader of a failure, in any thread, and may be called by several.
     [[nodiscard]] virtual std::vector<stack_frame> backtrace() const;
+
+    /// What it last wrote, as far as that was captured and is known now; else empty. As above.
+    [[nodiscard]] virtual std::string stdout_tail() const;
+    [[nodiscard]] virtual std::string stderr_tail() const;
+};
+
+/// An exception as it came: its codec is a user's code, which runs when somebody asks for it.
+struct thrown_there {
+    std::vector<std::byte> encoded;
+    int worker_pid = 0;
 };
 
 struct failure_record {
@@ -42,16 +53,21 @@ struct failure_record {
     std::string cause = {};
     /// Workers that died while they ran the task, before the run that this is about.
     unsigned earlier_deaths = 0;
-    /// For errc::task_threw.
+    /// For errc::task_threw: the exception, or what the worker sent of it.
     std::exception_ptr exception = {};
+    std::optional<thrown_there> thrown = {};
     std::shared_ptr<const worker_fate> fate = {};
 };
 
 /// Without memory for the details the failure has none; code and certainty are always right.
 [[nodiscard]] failure make_failure(failure_record record) noexcept;
 
-/// The sentence of failure::message().
-[[nodiscard]] std::string compose_message(const failure_record& record);
+/// Whether it is an std::bad_alloc, or one is nested in it.
+[[nodiscard]] bool is_shortage(std::exception_ptr thrown) noexcept;
+
+/// The sentence of failure::message(). `exception`: what the task threw, or null.
+[[nodiscard]] std::string compose_message(const failure_record& record,
+                                          const std::exception_ptr& exception);
 
 /// The shared, immutable half of a failure.
 class failure_details {
@@ -60,11 +76,16 @@ public:
 
     [[nodiscard]] const failure_record& record() const noexcept { return record_; }
 
+    /// Made by the first caller where it came from a worker; the others wait for it.
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept;
+
     /// Composed by the first caller; the others wait for it.
     [[nodiscard]] const std::string& message() const;
 
 private:
     failure_record record_;
+    mutable std::once_flag exception_made_;
+    mutable std::exception_ptr exception_; ///< constant once it was asked for
     mutable std::mutex mutex_;
     mutable std::string message_; ///< guarded by mutex_ until it is set, then constant
 };

@@ -35,6 +35,8 @@ COPROC_API void end(executor_impl&) noexcept;
 COPROC_API const asio::any_io_executor& io_executor_of(const executor_impl&) noexcept;
 COPROC_API executor_stats stats_of(const executor_impl&);
 COPROC_API shutdown_report shutdown_and_wait(executor_impl&, const shutdown_options&);
+/// Throws std::invalid_argument with the name of the wrong field.
+COPROC_API void check_options(const shutdown_options&);
 /// The shutdown as a job: done when no worker is left.
 COPROC_API job_ptr begin_shutdown(executor_impl&, const shutdown_options&);
 COPROC_API shutdown_report report_of(const job_core& shutdown) noexcept;
@@ -149,6 +151,8 @@ public:
      *   - errc::task_threw         the function threw; ran
      *   - errc::worker_terminated  the worker ended while it had the task; may_have_run, or ran if
      * its result is lost
+     *   - errc::out_of_memory      the same, most likely by the kernel's killer; or there was no
+     * memory here for the result; ran
      *   - errc::timed_out          task_options::timeout or run_timeout; not_started, may_have_run
      * or ran
      *   - errc::cancelled          the job was cancelled; not_started, may_have_run or ran
@@ -156,7 +160,6 @@ public:
      * encoded
      *   - errc::decode_failed      the arguments (not_started) or the result (ran) could not be
      * decoded
-     *   - errc::out_of_memory      there was no memory here for the result; ran
      *   - errc::too_large          the message of the task (not_started) or its result (ran)
      * exceeds executor_options::max_message_bytes
      *   - errc::unknown_function   the worker has no such function; not_started
@@ -216,6 +219,7 @@ public:
      */
     template <asio::completion_token_for<void(shutdown_report)> Token = asio::deferred_t>
     auto async_shutdown(shutdown_options options = {}, Token&& token = Token()) {
+        detail::check_options(options);
         return asio::async_initiate<Token, void(shutdown_report)>(
             detail::initiate_shutdown{impl_, options}, token);
     }

@@ -35,12 +35,26 @@ struct stack_frame {
 [[nodiscard]] COPROC_API std::string to_string(const stack_frame& frame);
 COPROC_API std::ostream& operator<<(std::ostream& out, const stack_frame& frame);
 
+/// Whether want of memory was the cause. Said only where there is a ground for it.
+enum class memory_shortage {
+    no,     ///< nothing points to it
+    likely, ///< a SIGKILL that did not come from here, while the kernel killed for want of memory
+    certain ///< somebody asked for memory and was refused
+};
+
 /// How the worker ended that ran the task.
 struct worker_exit {
     int pid = 0;
     std::size_t slot = 0;      ///< its place in the executor, as this_worker::slot()
     std::optional<int> signal; ///< the signal that killed it
     std::optional<int> status; ///< what it exited with; neither is set if nobody could tell
+    /// Whether it was killed for want of memory.
+    memory_shortage out_of_memory = memory_shortage::no;
+    /// The last lines that it wrote to stderr, at most 4 KiB, as it wrote them; empty without
+    /// executor_options::capture_output. Bytes from a process that went wrong: show them as data.
+    std::string stderr_tail;
+    /// The same of stdout. What it had not flushed is lost with it.
+    std::string stdout_tail;
     std::vector<stack_frame> backtrace; ///< where it crashed, innermost first; often empty
 };
 
@@ -84,6 +98,10 @@ public:
     /// What the function threw, for errc::task_threw; else null. See remote_exception
     /// (<coproc/remote_exception.hpp>).
     [[nodiscard]] std::exception_ptr exception() const noexcept;
+
+    /// Whether want of memory is the cause: of the worker's end, of an std::bad_alloc that the task
+    /// threw (also nested in what it threw), or here, of errc::out_of_memory.
+    [[nodiscard]] memory_shortage out_of_memory() const noexcept;
 
     /// How the worker ended, if its end is what this is about. Reads symbol tables for the
     /// backtrace, in the calling thread.

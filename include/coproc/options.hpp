@@ -111,6 +111,12 @@ struct executor_options {
     /// Notice the death of idle workers at once, and not only at the next submit. The executor then
     /// is outstanding work for its loop until it is stopped, shut down or destroyed.
     bool watch_idle = false;
+    /// Read what workers write to stdout and stderr, and keep the last 4 KiB of each for the
+    /// failures of their tasks (worker_exit::stderr_tail, and its last lines in
+    /// failure::message()); the rest is thrown away. False: workers write to where this process
+    /// does. A worker is read while it has tasks; what an idle one writes waits in the pipe. Not
+    /// with start_method::in_process.
+    bool capture_output = false;
     /// Whether crashing workers may write core dumps (which delays the news of their death).
     bool core_dumps = false;
 };

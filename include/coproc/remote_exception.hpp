@@ -59,9 +59,10 @@ private:
 /**
  * @brief An exception of a type that cannot be made here.
  *
- * Standard exceptions arrive as their own type if that is exactly what was thrown. Everything else
- * arrives as a remote_error, also a type that derives from a standard one: an exception is its own
- * type or says plainly that it is not, and never a part of itself. So `catch (const
+ * Standard exceptions, and those of types that were registered (COPROC_EXCEPTION in
+ * <coproc/exception.hpp>), arrive as their own type if that is exactly what was thrown. Everything
+ * else arrives as a remote_error, also a type that derives from a standard one: an exception is its
+ * own type or says plainly that it is not, and never a part of itself. So `catch (const
  * std::runtime_error&)` sees all of these, whatever their base was in the worker, and
  * `catch (const std::logic_error&)` none; type() and what_text() tell what they were.
  */
@@ -75,9 +76,15 @@ public:
 
 namespace detail {
 
-/// An exception of type E from a worker.
-template <std::derived_from<std::exception> E>
+/// An exception of class E from a worker.
+template <class E>
 class remote : public E, public remote_exception {
+public:
+    remote(E thrown, std::shared_ptr<const remote_origin> origin)
+        : E(std::move(thrown)), remote_exception(std::move(origin)) {}
+};
+template <std::derived_from<std::exception> E>
+class remote<E> : public E, public remote_exception {
 public:
     remote(E thrown, std::shared_ptr<const remote_origin> origin)
         : E(std::move(thrown)), remote_exception(std::move(origin)) {}
@@ -108,7 +115,7 @@ std::exception_ptr nest(E exception, const std::exception_ptr& nested) {
 template <class E>
 std::exception_ptr make_remote(E exception, std::shared_ptr<const remote_origin> origin,
                                const std::exception_ptr& nested) {
-    if constexpr (std::is_final_v<E>) {
+    if constexpr (std::is_final_v<E> || !std::is_class_v<E>) {
         return nest(std::move(exception), nested);
     } else {
         return nest(remote<E>(std::move(exception), std::move(origin)), nested);

@@ -81,6 +81,17 @@ failure undecodable(const job_core& job, const char* what) {
                          .cause = std::string("its result: ") + what});
 }
 
+failure no_memory_for_result(const job_core& job) noexcept {
+    failure_record record{
+        .code = errc::out_of_memory, .how_certain = certainty::ran, .function = job.function};
+    try {
+        record.task_name = job.header.name;
+    } catch (const std::bad_alloc&) {
+        // The function has a name, too.
+    }
+    return make_failure(std::move(record));
+}
+
 failure would_deadlock(const job_core& job) {
     return make_failure({.code = errc::would_deadlock,
                          .how_certain = certainty::may_have_run,
@@ -162,6 +173,7 @@ shutdown_report shutdown_and_wait(executor_impl& executor, const shutdown_option
         throw std::logic_error(
             "coproc: executor::shutdown would block the loop; use async_shutdown");
     }
+    check_options(options);
     const job_ptr shutdown = executor.begin_shutdown(options);
     (*shutdown).wait();
     return report_of(*shutdown);

@@ -1,5 +1,6 @@
 #include "driver/check_options.hpp"
 
+#include "coproc/executor.hpp"
 #include "process/cpus.hpp"
 
 #include <cstdlib>
@@ -35,6 +36,21 @@ void check(bool right, const char* field, const char* rule) {
     }
 }
 
+/// What only a process has. The environment may turn any program into one process, for a debugger:
+/// then it is not there, and that is no contradiction.
+void check_for_threads(const executor_options& given) {
+    if (given.start != start_method::in_process ||
+        default_start_method() == start_method::in_process) {
+        return;
+    }
+    check(given.executable.empty(), "executable",
+          "empty with start_method::in_process, which executes no file");
+    check(!given.capture_output, "capture_output",
+          "false with start_method::in_process, whose workers write to this process's outputs");
+    check(!given.core_dumps, "core_dumps",
+          "false with start_method::in_process, where a crash is this process's");
+}
+
 } // namespace
 
 start_method default_start_method() noexcept {
@@ -58,9 +74,18 @@ executor_options detail::complete(executor_options given) {
     check(given.max_queued > 0, "max_queued", "at least 1");
     check(given.max_failed_starts > 0, "max_failed_starts", "at least 1");
     check(given.start_timeout > duration::zero(), "start_timeout", "positive");
+    check(given.executable.find('\0') == std::string::npos, "executable",
+          "a path, which has no zero byte");
+    check_for_threads(given);
     check(given.max_message_bytes >= 64 * 1024 && given.max_message_bytes <= (std::size_t{1} << 62),
           "max_message_bytes", "between 64 KiB and 2^62");
     return given;
+}
+
+void detail::check_options(const shutdown_options& given) {
+    if (given.mode < shutdown_mode::drain || given.mode > shutdown_mode::kill) {
+        refuse("shutdown_options::mode must be one of drain, cancel_queued and kill");
+    }
 }
 
 } // namespace coproc

@@ -8,8 +8,9 @@
 namespace coproc::detail {
 
 dead_worker::dead_worker(int worker_pid, std::size_t worker_slot,
-                         std::shared_ptr<const memory::shared_page> page)
-    : page_(std::move(page)) {
+                         std::shared_ptr<const memory::shared_page> page,
+                         std::shared_ptr<const output_tails> tails)
+    : page_(std::move(page)), tails_(std::move(tails)) {
     pid = worker_pid;
     slot = worker_slot;
 }
@@ -53,6 +54,14 @@ std::vector<stack_frame> dead_worker::backtrace() const {
                          .offset = frame.offset});
     }
     return lines;
+}
+
+std::string dead_worker::stdout_tail() const {
+    return tails_ == nullptr ? std::string() : tails_->text(output::out);
+}
+
+std::string dead_worker::stderr_tail() const {
+    return tails_ == nullptr ? std::string() : tails_->text(output::error);
 }
 
 } // namespace coproc::detail

@@ -5,6 +5,7 @@
 #include "driver/ready_queue.hpp"
 #include "driver/worker_link.hpp"
 #include "pool/pool.hpp"
+#include "process/oom_kills.hpp"
 
 #include <asio/steady_timer.hpp>
 
@@ -86,6 +87,7 @@ private:
     // starting.cpp
     void spawn_later();
     void spawn_next();
+    std::optional<std::uint64_t> count_oom_kills();
     void install(std::uint32_t worker, launched_worker made);
     void start_failed(std::uint32_t worker, std::string cause);
 
@@ -94,6 +96,7 @@ private:
     void write(std::uint32_t worker);
     void read(std::uint32_t worker);
     void watch(std::uint32_t worker);
+    void listen_to_output(std::uint32_t worker);
     void on_read(const link_ptr&, std::uint32_t worker, const asio::error_code&, std::size_t bytes);
     void on_death(const link_ptr&, std::uint32_t worker, const asio::error_code&);
     void take_frames(worker_link&, std::uint32_t worker);
@@ -113,6 +116,7 @@ private:
     void finish_death(worker_link&, std::uint32_t worker);
     void take_rest(worker_link&, std::uint32_t worker);
     void bury(worker_link&, std::uint32_t worker);
+    void look_for_shortage(worker_link&);
     void forget_buried();
     worker_link* link(std::uint32_t worker) noexcept {
         return worker < links_.size() ? links_[worker].get() : nullptr;
@@ -141,6 +145,9 @@ private:
     std::deque<std::uint32_t> to_start_;
     ready_queue ready_;
     std::string start_cause_; // why the last start failed
+    process::oom_kill_claims oom_kills_;
+    std::once_flag oom_counter_found_; // by the first start; constant then, and read without mutex
+    process::oom_kill_counter oom_counter_;
     job_ptr shutdown_;
     clock::time_point shutdown_limit_ = clock::time_point::max();
     shutdown_report report_;

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <thread>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 namespace coproc::detail {
@@ -47,6 +48,17 @@ std::variant<launched_worker, std::string> prepare(const executor_options& optio
                                     .core_dumps = options.core_dumps};
     made.nonce = random_number();
     return made;
+}
+
+/// Ours does not block; the other is a pipe as any program knows it.
+bool make_pipe(process::unique_fd& ours, process::unique_fd& workers) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) {
+        return false;
+    }
+    ours.reset(ends[0]);
+    workers.reset(ends[1]);
+    return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
 std::variant<launched_worker, std::string> launch_process(const executor_options& options,
@@ -84,6 +96,15 @@ std::variant<launched_worker, std::string> launch_process(const executor_options
     request.variables = {std::string(worker::identity_variable) + "=" +
                          worker::format_identity(identity)};
     request.descriptors = {workers_end.get(), worker->page->descriptor()};
+    process::unique_fd output;
+    process::unique_fd error;
+    if (options.capture_output) {
+        if (!make_pipe(worker->output, output) || !make_pipe(worker->error, error)) {
+            return failed("a pipe for the worker's output", errno);
+        }
+        request.output = output.get();
+        request.error = error.get();
+    }
     auto spawned = process::spawn(request);
     if (!spawned) {
         return spawned.error().message();

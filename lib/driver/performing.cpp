@@ -21,6 +21,9 @@ void executor_impl::forget_buried() {
         const link_ptr gone = std::exchange(links_[worker], nullptr);
         asio::error_code ignored;
         gone->socket.close(ignored);
+        if (gone->output) {
+            gone->output->close();
+        }
         if (gone->death.is_open()) {
             static_cast<void>(gone->death.release());
         }
@@ -122,9 +125,13 @@ void executor_impl::complete(const pool::action& a) {
     job_core& job = static_cast<job_core&>(*a.subject);
     if (a.code != pool::by_reply) {
         worker_link* const l =
-            a.code == errc::worker_terminated && a.how_certain != certainty::not_started
+            (a.code == errc::worker_terminated || a.code == errc::out_of_memory) &&
+                    a.how_certain != certainty::not_started
                 ? link(a.worker)
                 : nullptr;
+        if (l != nullptr) {
+            l->take_output(); // while its crash handler runs, more may come, and is not waited for
+        }
         // A result that was too much for this process: the worker is not to blame.
         const bool no_room_here = l != nullptr && l->too_much && a.how_certain == certainty::ran;
         job.store_failure(
@@ -200,6 +207,9 @@ void executor_impl::listen() {
         if (l->child && !l->watching) {
             watch(w);
         }
+        if (l->output) {
+            listen_to_output(w);
+        }
         if (state == pool::worker_state::busy && !l->bell_armed && !l->look_posted) {
             l->bell_armed = l->ring.arm();
             if (!l->bell_armed) {
@@ -217,7 +227,7 @@ void executor_impl::rest() {
     const bool attention = pool_.needs_attention();
     for (std::uint32_t w = 0; w < links_.size(); ++w) {
         worker_link* const l = link(w);
-        if (l == nullptr || (!l->reading && !l->watching)) {
+        if (l == nullptr || (!l->reading && !l->watching && !l->output)) {
             continue;
         }
         const pool::worker_state state = pool_.worker_at(w).state;
@@ -229,6 +239,9 @@ void executor_impl::rest() {
             }
             if (l->watching) {
                 l->death.cancel();
+            }
+            if (l->output) {
+                l->output->stop_waiting();
             }
         }
     }

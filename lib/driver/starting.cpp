@@ -32,7 +32,11 @@ void executor_impl::spawn_next() {
     }
     std::variant<launched_worker, std::string> made;
     try {
+        const std::optional<std::uint64_t> oom_kills = count_oom_kills();
         made = launch(options_, slot);
+        if (auto* const launched = std::get_if<launched_worker>(&made)) {
+            launched->oom_kills_before = oom_kills;
+        }
     } catch (const std::exception& error) {
         made = std::string(error.what());
     }
@@ -50,6 +54,16 @@ void executor_impl::spawn_next() {
         after_events();
     }
     run_ready();
+}
+
+// It takes 100 us to find the counter, and 10 to read it. Threads need none.
+std::optional<std::uint64_t> executor_impl::count_oom_kills() {
+    if (options_.start == start_method::in_process) {
+        return std::nullopt;
+    }
+    std::call_once(oom_counter_found_,
+                   [this] { oom_counter_ = process::oom_kill_counter::find(); });
+    return oom_counter_.read();
 }
 
 void executor_impl::install(std::uint32_t worker, launched_worker made) {

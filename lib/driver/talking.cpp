@@ -1,5 +1,4 @@
 #include "driver/executor_impl.hpp"
-#include "exception/exception_codec.hpp"
 #include "process/exiting.hpp"
 #include "process/modules.hpp"
 
@@ -254,8 +253,9 @@ void executor_impl::store(job_core& job, worker_link& l, const wire::reply_heade
                           .function = job.function,
                           .cause = std::string(reply.text)};
     if (reply.outcome == wire::reply_outcome::threw) {
-        record.exception =
-            exceptions::decode_exception(frame.payload, l.child ? l.child->pid() : ::getpid());
+        // Decoded by who asks for it: its codec may be a user's.
+        record.thrown = thrown_there{.encoded = {frame.payload.begin(), frame.payload.end()},
+                                     .worker_pid = l.child ? l.child->pid() : ::getpid()};
     }
     job.store_failure(make_failure(std::move(record)));
 }
@@ -306,8 +306,9 @@ void executor_impl::end_of_stream(worker_link& l, std::uint32_t worker) {
     if (l.child) {
         if (!l.distrusted && !l.child->reaped() && !process::is_exiting(l.child->pid())) {
             l.end_cause = "it had closed its connection";
+            l.shot = true;
         }
-        l.kill(); // the pidfd tells the rest
+        l.child->kill_group(); // the pidfd tells the rest
     } else {
         bury(l, worker);
     }
@@ -320,6 +321,33 @@ void executor_impl::watch(std::uint32_t worker) {
                         [self = shared_from_this(), l, worker](const asio::error_code& error) {
                             self->on_death(l, worker, error);
                         });
+}
+
+// What it writes is read while somebody listens to it, so that no task waits for room in a pipe.
+void executor_impl::listen_to_output(std::uint32_t worker) {
+    const link_ptr& l = links_[worker];
+    for (const output which : both_outputs) {
+        captured_output::pipe& pipe = (*l->output)[which];
+        if (pipe.waiting || !pipe.end.is_open()) {
+            continue;
+        }
+        pipe.waiting = true;
+        pipe.end.async_wait(asio::posix::stream_descriptor::wait_read,
+                            [self = shared_from_this(), l, which](const asio::error_code& error) {
+                                {
+                                    const std::lock_guard lock(self->mutex_);
+                                    (*l->output)[which].waiting = false;
+                                    if (l->gone) {
+                                        return;
+                                    }
+                                    if (!error) {
+                                        l->output->take(which);
+                                    }
+                                    self->after_events();
+                                }
+                                self->run_ready();
+                            });
+    }
 }
 
 void executor_impl::on_death(const link_ptr& l, std::uint32_t worker,
@@ -352,8 +380,21 @@ void executor_impl::finish_death(worker_link& l, std::uint32_t worker) {
     take_all(l, worker);
     take_rest(l, worker);
     take_all(l, worker);
+    l.take_output();
     l.learn_exit(*l.child->reap());
+    look_for_shortage(l);
     bury(l, worker);
+}
+
+// A SIGKILL that came from nobody here may be the kernel's.
+void executor_impl::look_for_shortage(worker_link& l) {
+    if (!l.killed_by_stranger() || !l.oom_kills_before) {
+        return;
+    }
+    const std::optional<std::uint64_t> now = count_oom_kills();
+    if (now && oom_kills_.claim(*l.oom_kills_before, *now)) {
+        l.fate()->shortage = memory_shortage::likely;
+    }
 }
 
 // What lies in the socket at this moment: something that the worker has started may hold the socket
@@ -396,11 +437,17 @@ void executor_impl::bury(worker_link& l, std::uint32_t worker) {
         }
         if (!l.last_words.empty()) {
             start_cause_ += ": " + l.last_words;
+        } else if (l.output) {
+            const std::string written = l.output->tails()->text(output::error);
+            if (!written.empty()) {
+                start_cause_ += "; it wrote " + text::quoted(text::last_lines(written, 3, 300));
+            }
         }
     }
-    exited(worker, pool_.worker_at(worker).state == pool::worker_state::starting
-                       ? errc::handshake_failed
-                       : errc::worker_terminated);
+    const bool was_starting = pool_.worker_at(worker).state == pool::worker_state::starting;
+    exited(worker, was_starting                                ? errc::handshake_failed
+                   : l.fate()->shortage != memory_shortage::no ? errc::out_of_memory
+                                                               : errc::worker_terminated);
 }
 
 // Tells the pool, and performs what follows while the link is still there for the causes.

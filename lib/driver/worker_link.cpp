@@ -16,6 +16,7 @@ worker_link::worker_link(const asio::any_io_executor& io, launched_worker& made,
                          std::uint32_t slot_number, std::uint64_t max_message_bytes)
     : socket(io),
       death(io),
+      oom_kills_before(made.oom_kills_before),
       page(made.page),
       ring(page->layout().ring, page->ring_memory()),
       reader(max_message_bytes),
@@ -25,6 +26,9 @@ worker_link::worker_link(const asio::any_io_executor& io, launched_worker& made,
         death.assign(made.child->pidfd());
     }
     try {
+        if (made.output) {
+            output.emplace(io, made.output, made.error);
+        }
         socket.assign(asio::local::stream_protocol(), made.socket.get());
     } catch (...) {
         if (death.is_open()) {
@@ -96,7 +100,8 @@ bool worker_link::write() noexcept {
 
 const std::shared_ptr<dead_worker>& worker_link::fate() {
     if (fate_ == nullptr) {
-        fate_ = std::make_shared<dead_worker>(child ? child->pid() : 0, slot, page);
+        fate_ = std::make_shared<dead_worker>(child ? child->pid() : 0, slot, page,
+                                              output ? output->tails() : nullptr);
         fate_->signal = process::crash_signal(page->layout().crash);
     }
     return fate_;
@@ -124,7 +129,18 @@ bool worker_link::newly_crashed() {
     return true;
 }
 
+bool worker_link::killed_by_stranger() {
+    return fate()->signal == SIGKILL && !shot && end_cause.empty();
+}
+
+void worker_link::take_output() noexcept {
+    if (output) {
+        output->take_rest();
+    }
+}
+
 void worker_link::kill() noexcept {
+    shot = true;
     if (child) {
         child->kill_group();
     } else {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "coproc/error.hpp"
+#include "driver/captured_output.hpp"
 #include "driver/dead_worker.hpp"
 #include "memory/shared_page.hpp"
 #include "process/child.hpp"
@@ -26,6 +27,9 @@ struct launched_worker {
     std::shared_ptr<memory::shared_page> page;
     std::optional<process::child> child; ///< none: a thread of this process
     std::uint64_t nonce = 0;
+    process::unique_fd output = {}; ///< our end of its stdout, if that is captured
+    process::unique_fd error = {};  ///< of its stderr
+    std::optional<std::uint64_t> oom_kills_before = {}; ///< as counted before it was started
 };
 
 /// The parent's end of one worker: descriptors and buffers, no decisions. Guarded by the executor's
@@ -49,12 +53,19 @@ public:
     /// Whether its fatal-signal handler has begun, seen for the first time.
     bool newly_crashed();
 
+    /// Whether SIGKILL ended it, and nobody here had sent that. After learn_exit().
+    [[nodiscard]] bool killed_by_stranger();
+    /// What it wrote until now is in its tails.
+    void take_output() noexcept;
+
     /// Kills the process with its group, or lets the thread end after its task.
     void kill() noexcept;
 
     asio::local::stream_protocol::socket socket;
     asio::posix::stream_descriptor death; ///< the child's pidfd, borrowed; not open for a thread
     std::optional<process::child> child;
+    std::optional<captured_output> output;
+    std::optional<std::uint64_t> oom_kills_before; ///< when it was started
     std::shared_ptr<memory::shared_page> page;
     memory::reply_ring_reader ring;
     wire::frame_reader reader;
@@ -73,6 +84,7 @@ public:
     bool distrusted = false;  ///< it broke the protocol: nothing that it says counts
     bool too_much = false;    ///< and there was no memory for what it sent
     bool crash_seen = false;
+    bool shot = false;         ///< it got SIGKILL from us, and not because it had ended
     bool reaped = false;       ///< the process is; what it wrote may not have been taken yet
     bool gone = false;         ///< the pool has been told that it exited
     std::size_t replies = 0;   ///< since the pool was last told

@@ -12,6 +12,7 @@
 #include <coproc/remote_exception.hpp>
 
 #include "describe.hpp"
+#include "registered_types.hpp"
 #include "standard_types.hpp"
 
 namespace coproc::exceptions {
@@ -62,6 +63,13 @@ std::exception_ptr read(protocol::Thrown::Reader in, int depth, int worker_pid) 
     const std::exception_ptr nested = read_nested(in, depth, worker_pid);
     if (std::exception_ptr standard = put_together(parts, origin, nested)) {
         return standard;
+    }
+    if (parts.kind == protocol::Kind::REGISTERED) {
+        const auto state = in.getState();
+        const std::span bytes(reinterpret_cast<const std::byte*>(state.begin()), state.size());
+        if (std::exception_ptr registered = decode_registered(bytes, origin, nested)) {
+            return registered;
+        }
     }
     const std::string text =
         origin->what.empty() ? "exception of type " + origin->type : origin->what;

@@ -7,6 +7,7 @@
 #include <capnp/serialize.h>
 
 #include "describe.hpp"
+#include "registered_types.hpp"
 #include "standard_types.hpp"
 
 namespace coproc::exceptions {
@@ -44,6 +45,14 @@ void write(const std::exception_ptr& thrown, int depth, protocol::Thrown::Builde
     out.setCategory(parts.category.c_str());
     if (parts.kind == protocol::Kind::FILESYSTEM_ERROR) {
         write_paths(parts, out);
+    }
+    if (parts.kind == protocol::Kind::OTHER) {
+        if (const auto state = encode_registered(thrown, seen.type)) {
+            const auto bytes = state->bytes();
+            out.setKind(protocol::Kind::REGISTERED);
+            out.setState(
+                kj::arrayPtr(reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()));
+        }
     }
     if (seen.nested && depth < max_depth) {
         write(seen.nested, depth + 1, out.initNested());

@@ -15,15 +15,17 @@ inline constexpr std::size_t max_encoded = 4 * 1024 * 1024;
 /**
  * @brief Everything about an exception that is worth sending.
  *
- * Empty if it cannot be sent at all (no memory, or null): the caller then learns that something was
- * thrown and nothing else. Longer texts than max_text are cut, chains longer than max_depth too.
+ * Runs the codecs of registered types. Empty if it cannot be sent at all (no memory, or null): the
+ * caller then learns that something was thrown and nothing else. Longer texts than max_text are
+ * cut, chains longer than max_depth too.
  */
 [[nodiscard]] std::vector<std::byte> encode_exception(const std::exception_ptr& thrown) noexcept;
 
 /**
  * @brief An exception to throw here for what came from a worker.
  *
- * A standard exception of its own type, or a remote_error; both are a remote_exception. The bytes
+ * An exception of its own type if that is a standard one or registered, or a remote_error; all are
+ * a remote_exception. Runs code of users. The bytes
  * may be anything, and need no alignment: what cannot be read costs its detail only, down to a
  * remote_error that says so. Never null. Without memory: std::bad_alloc.
  */

@@ -59,16 +59,18 @@ public:
     // Null if all went well.
     [[nodiscard]] const char* make(const spawn_request& request) {
         // Asked before anything is opened here, which would take a free number.
-        const bool no_output = ::fcntl(STDOUT_FILENO, F_GETFD) < 0;
-        const bool no_error = ::fcntl(STDERR_FILENO, F_GETFD) < 0;
+        const bool no_output = request.output < 0 && ::fcntl(STDOUT_FILENO, F_GETFD) < 0;
+        const bool no_error = request.error < 0 && ::fcntl(STDERR_FILENO, F_GETFD) < 0;
         const unique_fd null_device(::open("/dev/null", O_RDWR | O_CLOEXEC));
         if (!null_device) {
             return "open of /dev/null";
         }
         // A closed standard output would become the first file that the new process opens.
+        const int output = no_output ? null_device.get() : request.output;
+        const int error = no_error ? null_device.get() : request.error;
         bool fine = map(null_device.get(), STDIN_FILENO) &&
-                    (!no_output || map(null_device.get(), STDOUT_FILENO)) &&
-                    (!no_error || map(null_device.get(), STDERR_FILENO));
+                    (output < 0 || map(output, STDOUT_FILENO)) &&
+                    (error < 0 || map(error, STDERR_FILENO));
         int target = first_given_descriptor;
         for (const int source : request.descriptors) {
             fine = fine && map(source, target++);

@@ -17,13 +17,15 @@ struct spawn_request {
     std::vector<std::string> arguments; ///< argv, beginning with argv[0]
     std::vector<std::string> variables; ///< "NAME=value", added to the environment of this process
     std::vector<int> descriptors;       ///< become 3, 4, ... in the new process; borrowed
+    int output = -1;                    ///< becomes standard output; borrowed. -1: ours
+    int error = -1;                     ///< becomes standard error; borrowed. -1: ours
 };
 
 /// Starts a process, in some 50 us whatever the size of this one.
 ///
 /// It has an empty signal mask, default dispositions, a process group of its own, /dev/null as
-/// standard input, our standard output and error (/dev/null where we have none), the given
-/// descriptors, and no other.
+/// standard input, the given standard output and error or ours (/dev/null where we have none), the
+/// given descriptors, and no other.
 ///
 /// Never blocks longer than the kernel takes to execute the file. Any thread.
 [[nodiscard]] os_result<child> spawn(const spawn_request& request);

@@ -189,6 +189,8 @@ struct Thrown {
   # filesystemError: path1 and path2.
   nested @6 :Thrown;
   # What std::rethrow_if_nested would throw.
+  state @7 :Data;
+  # registered: what the codec of the type wrote.
 }
 
 enum Kind {
@@ -220,4 +222,6 @@ enum Kind {
   badOptionalAccess @24;
   badVariantAccess @25;
   formatError @26;
+  registered @27;
+  # A type of the program, which both sides know by its name. Where the caller does not: as other.
 }

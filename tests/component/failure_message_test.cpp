@@ -11,6 +11,7 @@
 
 using coproc::certainty;
 using coproc::errc;
+using coproc::memory_shortage;
 using coproc::detail::failure_record;
 using coproc::detail::make_failure;
 using coproc::detail::worker_fate;
@@ -51,6 +52,55 @@ std::string message_of_throw(const E& thrown) {
 }
 
 } // namespace
+
+TEST_CASE("a message tells what the worker wrote at the end, as data") {
+    struct talking_fate : worker_fate {
+        std::string stderr_tail() const override { return written; }
+        std::string written;
+    };
+    const auto message = [](const std::string& written) {
+        auto fate = std::make_shared<talking_fate>();
+        fate->pid = 4242;
+        fate->status = 1;
+        fate->written = written;
+        failure_record record;
+        record.code = errc::worker_terminated;
+        record.task_name = "load";
+        record.fate = std::move(fate);
+        return make_failure(std::move(record)).message();
+    };
+    CHECK(message("no licence\n") == "load: worker 4242 exited with status 1; at the end it wrote "
+                                     "\"no licence\"; the task may have run");
+    CHECK(message("") == "load: worker 4242 exited with status 1; the task may have run");
+    CHECK(message("\n\n") == "load: worker 4242 exited with status 1; the task may have run");
+    CHECK(message("1\n2\n3\n4\n5\n\x1b[0m").find("wrote \"3\\n4\\n5\\n\\x1b[0m\"") !=
+          std::string::npos);
+    CHECK(message(std::string(4096, 'x')).size() < 600);
+}
+
+TEST_CASE("a message says likely where nobody knows") {
+    const auto told = [](memory_shortage shortage) {
+        auto fate = std::make_shared<worker_fate>();
+        fate->pid = 4242;
+        fate->signal = SIGKILL;
+        fate->shortage = shortage;
+        failure_record record;
+        record.code = errc::out_of_memory;
+        record.task_name = "load";
+        record.fate = std::move(fate);
+        return make_failure(std::move(record));
+    };
+    const coproc::failure likely = told(memory_shortage::likely);
+    CHECK(likely.out_of_memory() == memory_shortage::likely);
+    CHECK(likely.worker()->out_of_memory == memory_shortage::likely);
+    CHECK(
+        likely.message() ==
+        "load: worker 4242 was killed by SIGKILL, most likely by the kernel, which had run out of "
+        "memory; the task may have run; give it more memory, or run fewer workers at a time");
+    CHECK(told(memory_shortage::certain).message() ==
+          "load: worker 4242 ran out of memory and was killed by SIGKILL; the task may have run; "
+          "give it more memory, or run fewer workers at a time");
+}
 
 TEST_CASE("a message tells how many workers had died of the task before") {
     failure_record record;

@@ -57,6 +57,17 @@ const child_role list_descriptors("list descriptors", [](const test::arguments&)
     return 0;
 });
 
+const child_role write_to_outputs("write to outputs", [](const test::arguments&) {
+    std::string list;
+    for (const int number : open_descriptors()) {
+        list += std::to_string(number) + " ";
+    }
+    list = "to output: " + list + "stdin=" + target_of(0);
+    const bool fine = ::write(STDOUT_FILENO, list.data(), list.size()) > 0 &&
+                      ::write(STDERR_FILENO, "to error", 8) == 8;
+    return fine ? 0 : 1;
+});
+
 const child_role describe_signals("describe signals", [](const test::arguments&) {
     sigset_t mask;
     ::sigprocmask(SIG_BLOCK, nullptr, &mask);
@@ -218,6 +229,24 @@ TEST_CASE("a new process has the given descriptors and no others") {
     process::spawn_request request = test::role_request("list descriptors");
     request.descriptors = {page.get()};
     CHECK(answer_of(request) == "0 1 2 3 4 stdin=/dev/null");
+}
+
+TEST_CASE("a new process has the given outputs, and input from /dev/null") {
+    int out[2];
+    int error[2];
+    REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
+    REQUIRE(::pipe2(error, O_CLOEXEC) == 0);
+    auto request = test::role_request("write to outputs");
+    request.output = out[1];
+    request.error = error[1];
+    process::child writer = test::start(request);
+    ::close(out[1]);
+    ::close(error[1]);
+    CHECK(test::read_to_end(out[0]) == "to output: 0 1 2 stdin=/dev/null");
+    CHECK(test::read_to_end(error[0]) == "to error");
+    CHECK(test::wait_for_end(writer).value == 0);
+    ::close(out[0]);
+    ::close(error[0]);
 }
 
 TEST_CASE("a given descriptor may have the number of another one's target") {

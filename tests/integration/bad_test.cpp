@@ -148,6 +148,42 @@ TEST_CASE("options that are wrong in themselves are refused by name", "[bad]") {
     refuses({.max_failed_starts = 0}, "max_failed_starts");
     refuses({.start_timeout = 0s}, "start_timeout");
     refuses({.max_message_bytes = 1}, "max_message_bytes");
+    refuses({.max_workers = 65537}, "max_workers");
+    refuses({.executable = std::string("/bin/tr\0ue", 10)}, "executable");
+    refuses({.start_timeout = -1s}, "start_timeout");
+    refuses({.max_message_bytes = (std::size_t{1} << 62) + 1}, "max_message_bytes");
+}
+
+TEST_CASE("what threads do not have is refused for them", "[process][bad]") {
+    constexpr auto threads = coproc::start_method::in_process;
+    asio::io_context loop;
+    const auto refuses = [&](coproc::executor_options options, const std::string& field) {
+        try {
+            coproc::executor executor(loop, options);
+            FAIL("not refused: " << field);
+        } catch (const std::invalid_argument& error) {
+            CHECK(std::string(error.what()).find("executor_options::" + field) !=
+                  std::string::npos);
+        }
+    };
+    refuses({.start = threads, .executable = "/bin/true"}, "executable");
+    refuses({.start = threads, .capture_output = true}, "capture_output");
+    refuses({.start = threads, .core_dumps = true}, "core_dumps");
+}
+
+TEST_CASE("a shutdown of no mode is refused by name, and the executor goes on", "[bad]") {
+    asio::io_context loop;
+    coproc::executor executor(loop, {.max_workers = 1});
+    const coproc::shutdown_options wrong{.mode = static_cast<coproc::shutdown_mode>(77)};
+    CHECK_THROWS_AS(executor.async_shutdown(wrong), std::invalid_argument);
+    CHECK_THROWS_WITH(
+        executor.async_shutdown(wrong),
+        "coproc: shutdown_options::mode must be one of drain, cancel_queued and kill");
+    auto job = executor.submit(same, 1);
+    test::run(loop);
+    CHECK(std::move(job).get().value() == 1);
+    coproc::executor blocking(coproc::own_thread, {.max_workers = 1});
+    CHECK_THROWS_AS(blocking.shutdown(wrong), std::invalid_argument);
 }
 
 TEST_CASE("a queue that is full refuses", "[bad]") {

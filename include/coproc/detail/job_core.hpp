@@ -94,6 +94,8 @@ COPROC_API job_end end_of(const job_core&) noexcept;
 COPROC_API failure failure_of(const job_core&);
 /// The result's bytes were no value of the type.
 COPROC_API failure undecodable(const job_core&, const char* what);
+/// There was no memory here to decode it.
+COPROC_API failure no_memory_for_result(const job_core&) noexcept;
 COPROC_API job_state state_of(const job_core&) noexcept;
 COPROC_API std::uint64_t id_of(const job_core&) noexcept;
 COPROC_API const asio::any_io_executor& io_executor_of(const job_core&) noexcept;

@@ -25,7 +25,7 @@ result<R> take_result(const job_core& job) {
         }
     } catch (const std::bad_alloc&) {
         return result<R>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<failure>,
-                         undecodable(job, "there is no memory for it"));
+                         no_memory_for_result(job));
     } catch (const std::exception& error) {
         return result<R>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<failure>,
                          undecodable(job, error.what()));
