@@ -24,8 +24,16 @@ struct own_thread_t {
 /// The argument that says so: `coproc::executor executor(coproc::own_thread);`
 inline constexpr own_thread_t own_thread{};
 
+template <class R>
+class stream;
+
 namespace detail {
 class executor_impl;
+
+// The line is for compilers to print where a program has not included the header.
+// clang-format off
+template <class F, class... Ranges> struct mapping; // include <coproc/map.hpp> for executor.map
+// clang-format on
 
 COPROC_API std::shared_ptr<executor_impl> make_executor(asio::any_io_executor, executor_options);
 COPROC_API std::shared_ptr<executor_impl> make_executor(own_thread_t, executor_options);
@@ -86,7 +94,7 @@ struct initiate_shutdown {
  * a child made by fork() the executor is inert: submit fails with errc::forked.
  *
  * @par Thread safety
- * submit, stop and stats: any thread. Everything else: one thread at a time.
+ * submit, map, stop and stats: any thread. Everything else: one thread at a time.
  */
 class executor : private detail::refusals {
 public:
@@ -199,6 +207,45 @@ public:
         }
         return job<task_result_t<F, Args...>>(detail::job_handle(next.commit(options, target)));
     }
+
+    /**
+     * @brief Calls a function with each element of a range, in worker processes; several ranges are
+     * zipped, and the shortest ends them. Include <coproc/map.hpp>.
+     *
+     * Returns a coproc::stream of the results, and submits nothing itself: reading the stream does.
+     * No more than map_options::in_flight tasks are held at a time, so the range may be endless.
+     *
+     * @par Object lifetimes
+     * Ranges are held by std::views::all: lvalues must outlive the stream, rvalues are moved into
+     * it. They are advanced only inside stream::async_next, async_collect and their kin, where the
+     * reader runs. The function is copied.
+     * @par Errors
+     * Throws std::bad_alloc, and std::invalid_argument for a wrong field of map_options. Everything
+     * else comes through the stream.
+     * @par Thread safety
+     * Any thread.
+     *
+     * @param function  As for submit, with one element of each range as arguments.
+     * @param ranges    At least one std::ranges::input_range.
+     */
+    template <class F, class... Ranges>
+    typename detail::mapping<F, Ranges...>::type map(F&& function, Ranges&&... ranges) {
+        return detail::mapping<F, Ranges...>::start(impl_, map_options(), std::forward<F>(function),
+                                                    std::forward<Ranges>(ranges)...);
+    }
+
+    /// As above, with options.
+    template <class F, class... Ranges>
+    typename detail::mapping<F, Ranges...>::type map(map_options options, F&& function,
+                                                     Ranges&&... ranges) {
+        return detail::mapping<F, Ranges...>::start(impl_, options, std::forward<F>(function),
+                                                    std::forward<Ranges>(ranges)...);
+    }
+
+    // clang-format off
+    template <class F, class... Ranges, class Why = typename detail::mapping<F, Ranges...>::refused> void map(F&&, Ranges&&..., ...) = delete; // map needs input ranges, and a function that can be submitted with their elements: submit(f, *begin(range)) says what is wrong
+    template <class F, class... Ranges, class Why = typename detail::mapping<F, Ranges...>::refused> void map(map_options, F&&, Ranges&&..., ...) = delete; // map needs input ranges, and a function that can be submitted with their elements: submit(f, *begin(range)) says what is wrong
+    // clang-format on
 
     /// Fails all jobs that are not done with errc::executor_shutdown, kills the workers, and lets
     /// run() return. Does not wait. Afterwards submit fails. Any thread.

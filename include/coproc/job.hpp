@@ -16,6 +16,8 @@
 namespace coproc {
 namespace detail {
 
+struct job_access;
+
 /// Asio's bits, of which the strongest counts.
 inline withdrawal strongest(asio::cancellation_type type) noexcept {
     if ((type & asio::cancellation_type::terminal) != asio::cancellation_type::none) {
@@ -220,7 +222,24 @@ public:
     void detach()&& { handle_.take(); }
 
 private:
+    friend struct detail::job_access;
+
     detail::job_handle handle_;
 };
 
+namespace detail {
+
+/// For what works with many jobs.
+struct job_access {
+    template <class R>
+    static const job_ptr& shared(const job<R>& j) noexcept {
+        return j.handle_.shared();
+    }
+    template <class R>
+    static job_ptr take(job<R>&& j) noexcept {
+        return j.handle_.take();
+    }
+};
+
+} // namespace detail
 } // namespace coproc

@@ -53,6 +53,24 @@ struct task_options {
 };
 static_assert(std::is_trivially_copyable_v<task_options>);
 
+/// How executor::map goes. Trivially copyable, as task_options. Wrong values make map throw
+/// std::invalid_argument with the name of the field.
+struct map_options {
+    /// Most tasks at a time that are submitted and whose elements are not all taken: however long
+    /// the range is, no more memory is needed. At most 2^24. 0: twice
+    /// executor_options::max_workers, but not more than max_queued.
+    std::size_t in_flight = 0;
+    /// Elements that travel in one task. 0 (automatic) and 1 mean one; more is not supported yet,
+    /// and refused.
+    std::size_t chunk_size = 1;
+    /// Whether stream::async_next gives the elements in the order of the range, or as they are
+    /// completed.
+    bool ordered = true;
+    /// For each task; copied by map.
+    task_options task = {};
+};
+static_assert(std::is_trivially_copyable_v<map_options>);
+
 /// How a shutdown treats tasks that are not completed.
 enum class shutdown_mode {
     drain,         ///< all run to their end

@@ -1,5 +1,6 @@
 #include "driver/check_options.hpp"
 
+#include "coproc/detail/stream_core.hpp"
 #include "coproc/executor.hpp"
 #include "process/cpus.hpp"
 
@@ -80,6 +81,15 @@ executor_options detail::complete(executor_options given) {
     check(given.max_message_bytes >= 64 * 1024 && given.max_message_bytes <= (std::size_t{1} << 62),
           "max_message_bytes", "between 64 KiB and 2^62");
     return given;
+}
+
+void detail::check_options(const map_options& given) {
+    if (given.in_flight > (std::size_t{1} << 24)) {
+        refuse("map_options::in_flight must be at most 2^24");
+    }
+    if (given.chunk_size > 1) {
+        refuse("map_options::chunk_size must be 0 or 1: larger chunks are not supported yet");
+    }
 }
 
 void detail::check_options(const shutdown_options& given) {

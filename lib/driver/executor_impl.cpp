@@ -3,6 +3,7 @@
 #include "driver/check_options.hpp"
 #include "driver/executor_service.hpp"
 #include "driver/own_loop.hpp"
+#include "driver/posted_waiter.hpp"
 #include "process/fork_guard.hpp"
 #include "process/modules.hpp"
 
@@ -214,6 +215,16 @@ void executor_impl::stop_waiting(job_core& job, const waiter* given_up) noexcept
             return;
         }
     }
+}
+
+void executor_impl::complete_soon(waiter& w) {
+    if (forked()) {
+        asio::post(io_, posted_waiter(w));
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    ready_.add(&w, job_ptr());
+    post_ready();
 }
 
 job_state executor_impl::state_of(job_core& job) noexcept {

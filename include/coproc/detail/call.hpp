@@ -115,6 +115,13 @@ struct call {
 
     /// Writes the function's state, if it has any, and the arguments, each as its parameter's type.
     static void encode(encoder& out, const function_type& function, Args&&... args) {
+        encode_function(out, function);
+        [&]<class... P>(types<P...>) {
+            (parameter<P>::encode(out, std::forward<Args>(args)), ...);
+        }(typename task_of<F, Args...>::parameters{});
+    }
+
+    static void encode_function(encoder& out, const function_type& function) {
         if constexpr (std::is_pointer_v<function_type>) {
             if (function == nullptr) {
                 throw encode_error("the function pointer is null");
@@ -122,9 +129,6 @@ struct call {
         } else if constexpr (has_state<function_type>) {
             out.write(function);
         }
-        [&]<class... P>(types<P...>) {
-            (parameter<P>::encode(out, std::forward<Args>(args)), ...);
-        }(typename task_of<F, Args...>::parameters{});
     }
 };
 

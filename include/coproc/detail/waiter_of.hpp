@@ -20,7 +20,8 @@
 // (asio::any_completion_handler loses a slot that was assigned before the erasure.)
 namespace coproc::detail {
 
-/// `Deliver` is a function object: it calls the handler with what the job gives.
+/// `Deliver` is a function object: it calls the handler with what the job gives. It lives beside
+/// the handler, and is gone from here when it is called.
 template <class Handler, class Deliver>
 class waiter_of final : public waiter {
     using handler_executor = asio::associated_executor_t<Handler, asio::any_io_executor>;
@@ -32,19 +33,21 @@ class waiter_of final : public waiter {
     using work_guard = asio::executor_work_guard<handler_executor>;
 
 public:
-    static waiter_of& make(Handler&& handler, const asio::any_io_executor& io) {
+    static waiter_of& make(Handler&& handler, const asio::any_io_executor& io,
+                           Deliver deliver = Deliver()) {
         allocator memory(asio::get_associated_allocator(handler));
         waiter_of* const place = std::allocator_traits<allocator>::allocate(memory, 1);
         try {
-            return *std::construct_at(place, std::move(handler), io);
+            return *std::construct_at(place, std::move(handler), io, std::move(deliver));
         } catch (...) {
             std::allocator_traits<allocator>::deallocate(memory, place, 1);
             throw;
         }
     }
 
-    waiter_of(Handler&& handler, const asio::any_io_executor& io)
-        : handler_(std::move(handler)),
+    waiter_of(Handler&& handler, const asio::any_io_executor& io, Deliver deliver)
+        : deliver_(std::move(deliver)),
+          handler_(std::move(handler)),
           executor_(asio::get_associated_executor(handler_, io)),
           on_loop_(equals(executor_, io)) {
         // The unfinished job is work enough for the loop itself.
@@ -63,7 +66,7 @@ public:
     }
 
     void complete(job_ptr job) override {
-        delivery moved{std::move(handler_), std::move(job)};
+        delivery moved{std::move(deliver_), std::move(handler_), std::move(job)};
         const handler_executor executor = executor_;
         const bool on_loop = on_loop_;
         const std::optional<work_guard> work = std::move(work_);
@@ -76,6 +79,7 @@ public:
     }
 
     void abandon() noexcept override {
+        [[maybe_unused]] const Deliver deliver(std::move(deliver_));
         Handler handler(std::move(handler_));
         destroy(handler);
         asio::get_associated_cancellation_slot(handler).clear();
@@ -90,9 +94,10 @@ private:
 
         void operator()() {
             asio::get_associated_cancellation_slot(handler).clear();
-            Deliver()(std::move(handler), std::move(job));
+            std::move(deliver)(std::move(handler), std::move(job));
         }
 
+        [[no_unique_address]] Deliver deliver;
         Handler handler;
         job_ptr job;
     };
@@ -112,6 +117,7 @@ private:
         std::allocator_traits<allocator>::deallocate(memory, this, 1);
     }
 
+    [[no_unique_address]] Deliver deliver_;
     Handler handler_;
     handler_executor executor_;
     std::optional<work_guard> work_;

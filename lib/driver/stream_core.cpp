@@ -1,0 +1,310 @@
+#include "driver/stream_core.hpp"
+
+#include "driver/executor_impl.hpp"
+#include "driver/own_loop.hpp"
+#include "driver/posted_waiter.hpp"
+
+#include <asio/post.hpp>
+#include <asio/system_executor.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace coproc::detail {
+
+stream_core::stream_core(std::shared_ptr<executor_impl> home, std::size_t limit, bool ordered,
+                         std::unique_ptr<task_source> source)
+    : home_(std::move(home)), window_(limit, ordered), source_(std::move(source)) {}
+
+stream_core::~stream_core() {
+    if (pending_ != nullptr) {
+        pending_->abandon();
+    }
+}
+
+// Not kept here: a strand's would need the context when it is destroyed.
+const asio::any_io_executor& stream_core::io_executor() const noexcept {
+    static const asio::any_io_executor nowhere = asio::system_executor();
+    return home_ == nullptr ? nowhere : home_->io_executor();
+}
+
+// ---- what the reader does
+
+void stream_core::fill() {
+    for (;;) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (source_ == nullptr || !window_.wants_task()) {
+                return;
+            }
+        }
+        job_ptr next;
+        try {
+            next = source_->pull();
+        } catch (...) {
+            close(withdrawal::total);
+            throw;
+        }
+        if (!next) {
+            close_range();
+            return;
+        }
+        add(std::move(next));
+    }
+}
+
+void stream_core::add(job_ptr next) {
+    job_core& job = *next;
+    const std::lock_guard lock(mutex_);
+    const std::uint32_t number = window_.add(1);
+    if (number == entries_.size()) {
+        entries_.emplace_back();
+    }
+    entry& e = entries_[number];
+    e.job = std::move(next);
+    e.at_home = job.owner() == home_ || io_executor_of(job) == io_executor();
+    foreign_ = foreign_ || !e.at_home;
+    if (job.done()) {
+        window_.available(number, 1);
+        return;
+    }
+    e.done.core = this;
+    e.done.task = number;
+    e.done.keep = shared_from_this();
+    detail::add_waiter(job, e.done);
+}
+
+void stream_core::close_range() {
+    const std::lock_guard lock(mutex_);
+    window_.close();
+}
+
+taken stream_core::take() {
+    std::unique_ptr<task_source> over; // the range goes when the last element is given
+    const std::lock_guard lock(mutex_);
+    const std::optional<streams::position> next = window_.take();
+    if (!next) {
+        return {};
+    }
+    entry& e = entries_[next->task];
+    taken given{.index = next->index, .job = e.job};
+    if (next->last) {
+        e.job = job_ptr();
+    }
+    if (window_.ended()) {
+        over = std::move(source_);
+    }
+    return given;
+}
+
+void stream_core::take_in_any_order() {
+    const std::lock_guard lock(mutex_);
+    window_.in_any_order();
+}
+
+bool stream_core::ended() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return window_.ended();
+}
+
+bool stream_core::cut() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return cut_;
+}
+
+void stream_core::wait(waiter& w) {
+    const std::lock_guard lock(mutex_);
+    if (window_.has_element() || window_.ended()) {
+        complete_from_loop(w);
+        return;
+    }
+    assert(pending_ == nullptr && "one operation of a stream at a time");
+    pending_ = &w;
+    if (foreign_) {
+        work_.emplace(io_executor());
+    }
+}
+
+void stream_core::complete_soon(waiter& w) {
+    const std::lock_guard lock(mutex_);
+    complete_from_loop(w);
+}
+
+void stream_core::stop_waiting(const waiter* given_up) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (pending_ == given_up && given_up != nullptr) {
+        complete_from_loop(*take_pending());
+    }
+}
+
+bool stream_core::block() {
+    std::unique_lock lock(mutex_);
+    const auto over = [this] { return window_.has_element() || window_.ended(); };
+    if (over()) {
+        return true;
+    }
+    for (const job_ptr& job : unfinished()) {
+        if (runs_on_this_thread(io_executor_of(*job))) {
+            return false;
+        }
+    }
+    changed_.wait(lock, over);
+    return true;
+}
+
+void stream_core::cancel(withdrawal how) noexcept {
+    std::vector<job_ptr> jobs;
+    {
+        const std::lock_guard lock(mutex_);
+        cut_ = cut_ || !window_.closed();
+        window_.close();
+        jobs = unfinished();
+        if (window_.ended() && pending_ != nullptr) {
+            complete_from_loop(*take_pending());
+        }
+    }
+    for (const job_ptr& job : jobs) {
+        withdraw(*job, how);
+    }
+}
+
+void stream_core::close(withdrawal how) noexcept {
+    std::vector<job_ptr> jobs;
+    const std::unique_ptr<task_source> over = [&] {
+        const std::lock_guard lock(mutex_);
+        jobs = unfinished();
+        window_.forget();
+        for (entry& e : entries_) {
+            e.job = job_ptr();
+        }
+        if (pending_ != nullptr) {
+            complete_from_loop(*take_pending());
+        }
+        return std::move(source_);
+    }();
+    for (const job_ptr& job : jobs) {
+        withdraw(*job, how);
+    }
+}
+
+// ---- what tasks do
+
+void stream_core::watch::complete(job_ptr) {
+    const std::shared_ptr<stream_core> kept = std::move(keep);
+    kept->on_done(task, false);
+}
+
+void stream_core::watch::abandon() noexcept {
+    const std::shared_ptr<stream_core> kept = std::move(keep);
+    kept->on_done(task, true);
+}
+
+// In a completion handler of the task's loop, or when that loop ends.
+void stream_core::on_done(std::uint32_t task, bool loop_is_gone) {
+    waiter* waiting = nullptr;
+    {
+        const std::lock_guard lock(mutex_);
+        const entry& e = entries_[task];
+        if (!e.job) {
+            return; // the stream was closed
+        }
+        window_.available(task, 1);
+        changed_.notify_all();
+        if (pending_ == nullptr || !window_.has_element()) {
+            if (!loop_is_gone || !e.at_home || pending_ == nullptr) {
+                return;
+            }
+        } else if (!e.at_home) {
+            complete_from_loop(*take_pending());
+            return;
+        }
+        waiting = take_pending();
+    }
+    if (loop_is_gone) {
+        waiting->abandon();
+    } else {
+        waiting->complete(job_ptr());
+    }
+}
+
+waiter* stream_core::take_pending() noexcept {
+    work_.reset();
+    return std::exchange(pending_, nullptr);
+}
+
+void stream_core::complete_from_loop(waiter& w) {
+    if (home_ != nullptr) {
+        home_->complete_soon(w);
+    } else {
+        asio::post(io_executor(), posted_waiter(w));
+    }
+}
+
+std::vector<job_ptr> stream_core::unfinished() const {
+    std::vector<job_ptr> jobs;
+    for (const entry& e : entries_) {
+        if (e.job && !(*e.job).done()) {
+            jobs.push_back(e.job);
+        }
+    }
+    return jobs;
+}
+
+// ---- what the public headers call
+
+stream_ptr make_stream(std::unique_ptr<task_source> source, const map_options& options) {
+    std::shared_ptr<executor_impl> executor = source->executor();
+    const executor_options& given = executor->options();
+    const std::size_t limit = options.in_flight != 0
+                                  ? options.in_flight
+                                  : std::min(2 * *given.max_workers, given.max_queued);
+    return std::make_shared<stream_core>(std::move(executor), limit, options.ordered,
+                                         std::move(source));
+}
+
+stream_ptr make_stream(std::vector<job_ptr> jobs) {
+    auto home = jobs.empty() ? nullptr : (*jobs.front()).owner();
+    auto made = std::make_shared<stream_core>(
+        std::move(home), std::max<std::size_t>(jobs.size(), 1), false, nullptr);
+    for (job_ptr& job : jobs) {
+        made->add(std::move(job));
+    }
+    made->close_range();
+    return made;
+}
+
+const asio::any_io_executor& io_executor_of(const stream_core& stream) noexcept {
+    return stream.io_executor();
+}
+
+void fill(stream_core& stream) { stream.fill(); }
+taken take(stream_core& stream) { return stream.take(); }
+void take_in_any_order(stream_core& stream) { stream.take_in_any_order(); }
+bool has_ended(const stream_core& stream) noexcept { return stream.ended(); }
+bool was_cut(const stream_core& stream) noexcept { return stream.cut(); }
+void wait_for_element(stream_core& stream, waiter& w) { stream.wait(w); }
+void complete_soon(stream_core& stream, waiter& w) { stream.complete_soon(w); }
+void stop_waiting(stream_core& stream, const waiter* w) noexcept { stream.stop_waiting(w); }
+bool block_until_element(stream_core& stream) { return stream.block(); }
+void cancel(stream_core& stream, withdrawal how) noexcept { stream.cancel(how); }
+void close(stream_core& stream, withdrawal how) noexcept { stream.close(how); }
+
+failure range_threw(std::exception_ptr thrown) {
+    return make_failure({.code = errc::encode_failed,
+                         .how_certain = certainty::not_started,
+                         .cause = "the range, or the conversion of one of its elements, threw",
+                         .exception = std::move(thrown)});
+}
+
+failure cut_short() {
+    return make_failure({.code = errc::cancelled,
+                         .how_certain = certainty::not_started,
+                         .cause = "the stream was cut before the end of its range"});
+}
+
+failure would_deadlock() {
+    return make_failure({.code = errc::would_deadlock, .how_certain = certainty::may_have_run});
+}
+
+} // namespace coproc::detail
