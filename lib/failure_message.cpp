@@ -152,6 +152,7 @@ const char* advice(const failure_record& record, const std::exception_ptr& excep
     case errc::out_of_memory:
         return more_memory;
     case errc::unknown_function:
+        return "build worker and caller together";
     case errc::handshake_failed:
         return "make coproc::init(argc, argv) the first line of main, and build worker and caller "
                "together";

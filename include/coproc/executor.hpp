@@ -170,7 +170,8 @@ public:
      * decoded
      *   - errc::too_large          the message of the task (not_started) or its result (ran)
      * exceeds executor_options::max_message_bytes
-     *   - errc::unknown_function   the worker has no such function; not_started
+     *   - errc::unknown_function   the worker has no such function, cannot load the library that
+     * holds it, or knows another one by its name; not_started
      *   - errc::spawn_failed       no worker could be started; not_started
      *   - errc::handshake_failed   what was started is no worker of this build; not_started
      *   - errc::executor_broken    as the two before, for all submits that follow; not_started
@@ -181,8 +182,8 @@ public:
      * @par Thread safety
      * Any thread.
      *
-     * @param function  A free function, a captureless lambda, or a function object that is empty or
-     *                  has a codec.
+     * @param function  What coproc::submittable lists: a free or a member function, a captureless
+     *                  lambda, a function object that is empty or has a codec, fn, bind_front, ...
      * @param args      What it is called with.
      */
     template <class F, class... Args>

@@ -76,7 +76,7 @@ failure failure_of(const job_core& job) { return job.why(); }
 failure undecodable(const job_core& job, const char* what) {
     return make_failure({.code = errc::decode_failed,
                          .how_certain = certainty::ran,
-                         .task_name = std::string(job.header.name),
+                         .task_name = job.task_name(),
                          .function = job.function,
                          .cause = std::string("its result: ") + what});
 }
@@ -85,7 +85,7 @@ failure no_memory_for_result(const job_core& job) noexcept {
     failure_record record{
         .code = errc::out_of_memory, .how_certain = certainty::ran, .function = job.function};
     try {
-        record.task_name = job.header.name;
+        record.task_name = job.task_name();
     } catch (const std::bad_alloc&) {
         // The function has a name, too.
     }
@@ -95,7 +95,7 @@ failure no_memory_for_result(const job_core& job) noexcept {
 failure would_deadlock(const job_core& job) {
     return make_failure({.code = errc::would_deadlock,
                          .how_certain = certainty::may_have_run,
-                         .task_name = std::string(job.header.name),
+                         .task_name = job.task_name(),
                          .function = job.function});
 }
 

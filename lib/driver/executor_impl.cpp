@@ -73,9 +73,15 @@ job_ptr executor_impl::make_job(const task_options& options, const target& what,
                                 std::size_t argument_bytes) {
     job_ptr job =
         job_core::make(shared_from_this(), next_id_.fetch_add(1, std::memory_order_relaxed),
-                       argument_bytes + options.name.size());
+                       argument_bytes + options.name.size() + what.exported.size());
     job_core& j = *job;
-    j.set_name(options.name);
+    if (!options.name.empty()) {
+        j.set_name(options.name);
+    }
+    if (!what.exported.empty()) {
+        j.set_exported(what.exported);
+    }
+    j.function_name = what.name;
     j.function =
         what.function != nullptr ? what.function : reinterpret_cast<const void*>(what.invoke);
     return job;
@@ -87,12 +93,39 @@ job_ptr executor_impl::refuse(const task_options& options, const target& what, e
     job_core& j = *job;
     j.store_failure(make_failure({.code = code,
                                   .how_certain = certainty::not_started,
-                                  .task_name = std::string(options.name),
+                                  .task_name = j.task_name(),
                                   .function = j.function,
                                   .cause = std::move(cause)}));
     j.set_done();
     return job;
 }
+
+namespace {
+
+/// Says to the worker what it shall call. Null, or why that cannot be said.
+const char* name_function(const target& what, wire::task_header& header) {
+    if (what.invoke == nullptr) {
+        header.invoker = what.signature;
+        return what.exported.empty()                             ? "its name is empty"
+               : what.exported.size() > wire::max_exported_bytes ? "its name is too long"
+                                                                 : nullptr;
+    }
+    auto& modules = process::module_table::instance();
+    const auto entry = modules.locate(reinterpret_cast<const void*>(what.invoke));
+    const auto function = what.function != nullptr ? modules.locate(what.function) : entry;
+    if (!entry || !function) {
+        return "it lies in no executable or shared library of this process";
+    }
+    header.module = entry->module;
+    header.invoker = entry->offset;
+    if (what.function != nullptr) {
+        header.function_module = function->module;
+        header.function = function->offset;
+    }
+    return nullptr;
+}
+
+} // namespace
 
 job_ptr executor_impl::submit(encoder& arguments, const task_options& options, const target& what) {
     if (forked()) {
@@ -104,18 +137,8 @@ job_ptr executor_impl::submit(encoder& arguments, const task_options& options, c
     const std::size_t bytes = arguments.size();
     job_ptr job = make_job(options, what, bytes <= copied ? bytes : 0);
     job_core& j = *job;
-    auto& modules = process::module_table::instance();
-    const auto entry = modules.locate(reinterpret_cast<const void*>(what.invoke));
-    const auto function = what.function != nullptr ? modules.locate(what.function) : entry;
-    if (!entry || !function) {
-        return refuse(options, what, errc::unknown_function,
-                      "it lies in no executable or shared library of this process");
-    }
-    j.header.module = entry->module;
-    j.header.invoker = entry->offset;
-    if (what.function != nullptr) {
-        j.header.function_module = function->module;
-        j.header.function = function->offset;
+    if (const char* const why = name_function(what, j.header)) {
+        return refuse(options, what, errc::unknown_function, why);
     }
     if (bytes <= copied) {
         j.set_arguments(arguments.bytes());

@@ -27,11 +27,21 @@ void release(job_core& job) noexcept {
     }
 }
 
-void job_core::set_name(std::string_view name) noexcept {
-    std::byte* const place = tail() + tail_bytes_ - name.size();
-    std::copy_n(reinterpret_cast<const std::byte*>(name.data()), name.size(), place);
-    header.name = {reinterpret_cast<const char*>(place), name.size()};
+std::string_view job_core::keep(std::string_view name) noexcept {
     tail_bytes_ -= name.size(); // what follows in the tail does not reach it
+    std::byte* const place = tail() + tail_bytes_;
+    std::copy_n(reinterpret_cast<const std::byte*>(name.data()), name.size(), place);
+    return {reinterpret_cast<const char*>(place), name.size()};
+}
+
+void job_core::set_name(std::string_view name) noexcept { header.name = keep(name); }
+void job_core::set_exported(std::string_view name) noexcept { header.exported = keep(name); }
+
+std::string job_core::task_name() const {
+    if (!header.name.empty() || function_name == nullptr) {
+        return std::string(header.name.empty() ? header.exported : header.name);
+    }
+    return function_name;
 }
 
 void job_core::set_arguments(std::span<const std::byte> copied) noexcept {

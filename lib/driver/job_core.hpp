@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <string_view>
 
 // A task on its way, in one block of memory: what the pool knows of it, what is sent to the worker,
@@ -27,13 +28,18 @@ public:
     /// Null once the executor is of no use any more.
     const std::shared_ptr<executor_impl>& owner() const noexcept { return owner_; }
     std::uint64_t id() const noexcept { return header.id; }
-    /// The task as it is sent; its name is behind this object.
+    /// The task as it is sent; its names are behind this object.
     wire::task_header header;
-    /// What the failure is called after, if the task has no name.
+    /// What the failure is called after, if the task has no name: this name, else what is here.
+    const char* function_name = nullptr;
     const void* function = nullptr;
 
-    /// Copies name and arguments behind the object; large arguments are taken over instead.
+    /// The name in failures; empty if it must be looked up.
+    std::string task_name() const;
+
+    /// Copies names and arguments behind the object; large arguments are taken over instead.
     void set_name(std::string_view name) noexcept;
+    void set_exported(std::string_view name) noexcept;
     void set_arguments(std::span<const std::byte> copied) noexcept;
     void set_arguments(payload taken);
     std::span<const std::byte> arguments() const noexcept;
@@ -70,6 +76,8 @@ private:
         header.id = id;
     }
     ~job_core() = default;
+    /// Copies a name to the end of what is behind the object.
+    std::string_view keep(std::string_view name) noexcept;
     std::byte* tail() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
     const std::byte* tail() const noexcept { return reinterpret_cast<const std::byte*>(this + 1); }
 
@@ -78,7 +86,7 @@ private:
     std::atomic<bool> done_{false};
     bool has_value_ = false;
     const std::size_t block_bytes_; // behind the object
-    // Of these: the arguments, at 0, then the name; later the value, if it fits before the name.
+    // Of these: the arguments, at 0, then the names; later the value, if it fits before them.
     std::size_t tail_bytes_;
     std::size_t size_ = 0; // of the arguments, then of the value
     std::shared_ptr<const payload> large_arguments_;

@@ -137,7 +137,7 @@ void executor_impl::complete(const pool::action& a) {
         job.store_failure(
             make_failure({.code = no_room_here ? errc::out_of_memory : a.code,
                           .how_certain = a.how_certain,
-                          .task_name = std::string(job.header.name),
+                          .task_name = job.task_name(),
                           .function = job.function,
                           .cause = no_room_here ? std::string() : cause_of(a, l),
                           .earlier_deaths = job.deaths,

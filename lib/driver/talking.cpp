@@ -249,7 +249,7 @@ void executor_impl::store(job_core& job, worker_link& l, const wire::reply_heade
     }
     failure_record record{.code = code_of(reply.outcome),
                           .how_certain = certainty_of(reply.outcome),
-                          .task_name = std::string(job.header.name),
+                          .task_name = job.task_name(),
                           .function = job.function,
                           .cause = std::string(reply.text)};
     if (reply.outcome == wire::reply_outcome::threw) {

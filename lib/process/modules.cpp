@@ -164,6 +164,28 @@ std::vector<loaded_module> loaded_modules() {
     return modules;
 }
 
+module_search load_module(const module_identity& identity) {
+    if (auto loaded = loaded_module::find(identity)) {
+        return {std::move(loaded), {}};
+    }
+    const std::optional<build_id> in_file = build_id_of_file(identity.path);
+    if (!in_file) {
+        return {std::nullopt, "it cannot read the library " + identity.path};
+    }
+    if (identity.id != (in_file->empty() ? stamp_of_file(identity.path) : *in_file)) {
+        return {std::nullopt, identity.path + " is no longer the build that the caller has loaded"};
+    }
+    if (::dlopen(identity.path.c_str(), RTLD_LAZY | RTLD_NODELETE) == nullptr) {
+        const char* const reason = ::dlerror();
+        return {std::nullopt, std::string("it cannot load the library ") +
+                                  (reason != nullptr ? reason : identity.path.c_str())};
+    }
+    if (auto loaded = loaded_module::find(identity)) {
+        return {std::move(loaded), {}};
+    }
+    return {std::nullopt, "the loader has taken another file for " + identity.path};
+}
+
 // One executable segment of a module with a number. Never changed and never freed once published.
 struct module_table::entry {
     loaded_module::address_range code;

@@ -61,6 +61,16 @@ private:
 /// All modules that are loaded now; the executable is the first.
 [[nodiscard]] std::vector<loaded_module> loaded_modules();
 
+/// A module, or why there is none, as a half-sentence.
+struct module_search {
+    std::optional<loaded_module> module;
+    std::string why_not;
+};
+
+/// The module with this identity. If it is not loaded, its file is, provided that it is the same
+/// build still: so no code of another one runs, not even its static constructors.
+[[nodiscard]] module_search load_module(const module_identity& identity);
+
 /// Code of this process in a form that another process understands.
 struct code_location {
     std::uint32_t module; ///< a number of the module table

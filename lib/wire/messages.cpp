@@ -62,8 +62,13 @@ constexpr std::size_t envelope_words(std::size_t pointed_to) noexcept {
     return 1 + capnp::sizeInWords<Root>() + pointed_to;
 }
 
+bool has_texts(const task_header& task) noexcept {
+    return (task.name.size() | task.exported.size()) != 0; // one comparison: every task comes here
+}
+
 std::size_t words_of(const task_header& task) noexcept {
-    return envelope_words<Command>(task.name.empty() ? 0 : text_words(cut(task.name)));
+    return envelope_words<Command>((task.name.empty() ? 0 : text_words(cut(task.name))) +
+                                   (task.exported.empty() ? 0 : text_words(task.exported)));
 }
 
 std::size_t words_of(const module_header& module) noexcept {
@@ -115,6 +120,10 @@ void fill(const task_header& from, Command::Builder command) {
     if (!from.name.empty()) {
         const std::string_view name = cut(from.name);
         copy_text(name, task.initName(static_cast<unsigned>(name.size())));
+    }
+    if (!from.exported.empty()) {
+        assert(from.exported.size() <= max_exported_bytes);
+        copy_text(from.exported, task.initExported(static_cast<unsigned>(from.exported.size())));
     }
 }
 
@@ -210,7 +219,8 @@ task_header read(Command::Task::Reader task) {
             .function = task.getFunction(),
             .deadline_ns = task.getDeadline(),
             .run_limit_ns = task.getRunLimit(),
-            .name = task.hasName() ? view(task.getName()) : std::string_view()};
+            .name = task.hasName() ? view(task.getName()) : std::string_view(),
+            .exported = task.hasExported() ? view(task.getExported()) : std::string_view()};
 }
 
 command read(Command::Reader from) {
@@ -310,7 +320,7 @@ using task_layout =
                  &task_header::run_limit_ns>;
 using reply_layout = fixed_layout<reply_header, &reply_header::sequence>;
 
-/// A task without a name.
+/// A task without texts.
 const task_layout& plain_task() {
     static const task_layout layout(task_header{.deadline_ns = 0, .run_limit_ns = 0},
                                     [](const task_header& task, std::span<std::byte> out) {
@@ -360,7 +370,11 @@ report parse_report(std::span<const std::byte> envelope) {
     return parse<Report, report>(envelope);
 }
 
-std::size_t head_bytes(const task_header& task) noexcept { return head_bytes_of(task); }
+std::size_t head_bytes(const task_header& task) noexcept {
+    constexpr std::size_t plain =
+        header_bytes + static_cast<std::size_t>(padded(envelope_words<Command>(0) * word_bytes));
+    return has_texts(task) ? head_bytes_of(task) : plain;
+}
 std::size_t head_bytes(const module_header& module) noexcept { return head_bytes_of(module); }
 std::size_t head_bytes(const request_exit& request) noexcept { return head_bytes_of(request); }
 std::size_t head_bytes(const reply_header& reply) noexcept { return head_bytes_of(reply); }
@@ -368,8 +382,8 @@ std::size_t head_bytes(const hello& greeting) noexcept { return head_bytes_of(gr
 std::size_t head_bytes(const log_text& log) noexcept { return head_bytes_of(log); }
 
 std::size_t encode(const task_header& task, std::uint64_t payload_bytes, std::span<std::byte> out) {
-    return task.name.empty() ? encode_plain(plain_task(), task, payload_bytes, out)
-                             : encode_as<Command>(task, payload_bytes, out);
+    return has_texts(task) ? encode_as<Command>(task, payload_bytes, out)
+                           : encode_plain(plain_task(), task, payload_bytes, out);
 }
 std::size_t encode(const module_header& module, std::uint64_t payload_bytes,
                    std::span<std::byte> out) {

@@ -16,13 +16,16 @@
 // envelope, so they are valid as long as the frame.
 namespace coproc::wire {
 
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
 
 /// A deadline or a run limit that never comes.
 inline constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
 
 /// Texts for people are cut to this length, at the boundary of a UTF-8 character.
 inline constexpr std::size_t max_text_bytes = 4096;
+
+/// The longest name of an exported function; longer ones must not be encoded.
+inline constexpr std::size_t max_exported_bytes = 1024;
 
 /// Runs a function; the payload holds its arguments.
 struct task_header {
@@ -34,6 +37,9 @@ struct task_header {
     std::int64_t deadline_ns = never_ns;
     std::int64_t run_limit_ns = never_ns;
     std::string_view name = {}; ///< cut to max_text_bytes
+    /// If it is not empty, the function is the one that is exported by this name, and `invoker` is
+    /// its signature.
+    std::string_view exported = {};
 
     friend bool operator==(const task_header&, const task_header&) = default;
 };
@@ -116,7 +122,7 @@ report parse_report(std::span<const std::byte> envelope);
 /// @}
 
 /// The greatest head of a task or a reply: enough for any name or text after cutting.
-inline constexpr std::size_t max_head_bytes = max_text_bytes + 256;
+inline constexpr std::size_t max_head_bytes = max_text_bytes + max_exported_bytes + 256;
 
 /// @{
 /// The size of a frame's head, that is header, envelope and the zeros up to the payload; a multiple

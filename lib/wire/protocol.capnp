@@ -53,6 +53,15 @@
 # number for it, never used again during the executor's life; it serves messages and
 # this_task::id(), never matching.
 #
+# Functions
+# ---------
+# A task names its function in one of two ways. By address: `invoker` in `module`, and `function` in
+# `functionModule`; both must lie in executable segments of modules that the worker has, or can load
+# by their path and find to be the same build. By name, for workers that are another program:
+# `exported`, a name that the worker has in its list of exported functions, and in `invoker` a hash
+# of what parameters and result look like in messages, which must be the one in that list. If
+# anything of this fails, the answer is `unknownFunction`, whose text says what failed.
+#
 # Replies
 # -------
 # A worker answers each task that it has begun exactly once, with the task's sequence number, and
@@ -80,11 +89,14 @@
 # The version below goes up with every change that an older peer would misread. Parent and worker
 # are the same build in all start methods that send addresses, so versions are compared for
 # equality.
+#
+#     1    the first
+#     2    a task may name an exported function in place of an address
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("coproc::protocol");
 
-const protocolVersion :UInt32 = 1;
+const protocolVersion :UInt32 = 2;
 
 # From parent to worker.
 struct Command {
@@ -97,7 +109,7 @@ struct Command {
       functionModule @2 :UInt32;
       # The module that holds the function pointer, if `function` is not 0.
       invoker @3 :UInt64;
-      # Where the invoker is: its offset from the module's load address.
+      # Where the invoker is: its offset from the module's load address; or see `exported`.
       function @4 :UInt64;
       # Offset of the function that the invoker shall call; 0 if the invoker knows it.
       deadline @5 :Int64;
@@ -107,6 +119,10 @@ struct Command {
       # How long the function may run, in nanoseconds; the largest value: for ever.
       name @7 :Text;
       # The task's name, if it was given one.
+      exported @12 :Text;
+      # If present and not empty: the function is the one that the worker exports by this name, at
+      # most 1024 bytes long. `invoker` is then the hash of its signature, and `module`,
+      # `functionModule` and `function` are 0.
     }
     # Runs a function; the payload holds its arguments.
 

@@ -5,7 +5,9 @@
 #include "process/modules.hpp"
 #include "wire/frame_reader.hpp"
 #include "worker/connection.hpp"
+#include "worker/crash_handler.hpp"
 #include "worker/current_task.hpp"
+#include "worker/exports.hpp"
 #include "worker/stop_watch.hpp"
 
 #include <optional>
@@ -32,6 +34,26 @@ struct running_task : current_task {
         auto& task = *static_cast<running_task*>(context);
         return task.stop.emplace(*task.page, task.sequence).token();
     }
+
+    static bool stop_requested(void* context) noexcept {
+        const auto& task = *static_cast<running_task*>(context);
+        return task.page->stop_requested(task.sequence);
+    }
+};
+
+/// A module that tasks may name. It is loaded when the first does, so that this task is to blame if
+/// the worker dies of it.
+struct named_module {
+    process::module_identity identity;
+    process::module_search search;
+    bool searched = false;
+};
+
+/// Where a task's function is.
+struct entry_point {
+    detail::invoker invoke = nullptr; ///< null: there is none
+    const void* function = nullptr;
+    std::string why_not = {};
 };
 
 class session {
@@ -42,13 +64,13 @@ public:
           frames_(s.page->layout().settings.max_message_bytes),
           max_payload_bytes_(s.page->layout().settings.max_message_bytes - wire::max_head_bytes),
           result_(max_payload_bytes_) {
-        modules_.push_back(process::loaded_module::executable());
+        auto executable = process::loaded_module::executable();
+        modules_.push_back({executable.identity(), {std::move(executable), {}}, true});
     }
 
     void run() {
-        const wire::hello hello{.pid = ::getpid(),
-                                .nonce = service_.nonce,
-                                .build_id = modules_.front()->identity().id};
+        const wire::hello hello{
+            .pid = ::getpid(), .nonce = service_.nonce, .build_id = modules_.front().identity.id};
         if (!connection_.say(hello)) {
             return;
         }
@@ -98,14 +120,47 @@ private:
         if (modules_.size() <= module.number) {
             modules_.resize(module.number + 1);
         }
-        modules_[module.number] = process::loaded_module::find(
+        modules_[module.number] = {
             {std::string(module.path),
-             process::build_id(module.build_id.begin(), module.build_id.end())});
+             process::build_id(module.build_id.begin(), module.build_id.end())},
+            {},
+            false};
     }
 
-    const void* code_at(std::uint32_t module, std::uint64_t offset) const {
-        return module < modules_.size() && modules_[module] ? modules_[module]->code_at(offset)
-                                                            : nullptr;
+    const void* code_at(std::uint32_t number, std::uint64_t offset, std::string& why_not) {
+        if (number >= modules_.size()) {
+            why_not = "it was not told which library holds it";
+            return nullptr;
+        }
+        named_module& module = modules_[number];
+        if (!module.searched) {
+            module.searched = true;
+            module.search = process::load_module(module.identity);
+            record_modules(service_.page->layout().crash);
+        }
+        const void* const code =
+            module.search.module ? module.search.module->code_at(offset) : nullptr;
+        if (code == nullptr) {
+            why_not = module.search.module ? "there is no code where it should be"
+                                           : module.search.why_not;
+        }
+        return code;
+    }
+
+    entry_point find(const wire::task_header& task) {
+        if (!task.exported.empty()) {
+            found_export found = find_export(task.exported, task.invoker);
+            return {found.invoke, nullptr, std::move(found.why_not)};
+        }
+        entry_point entry;
+        const void* const invoke = code_at(task.module, task.invoker, entry.why_not);
+        if (invoke != nullptr && task.function != 0) {
+            entry.function = code_at(task.function_module, task.function, entry.why_not);
+        }
+        if (entry.why_not.empty()) {
+            entry.invoke = reinterpret_cast<detail::invoker>(const_cast<void*>(invoke));
+        }
+        return entry;
     }
 
     bool perform(const wire::task_header& task, std::span<const std::byte> arguments) {
@@ -115,20 +170,17 @@ private:
             return true; // it was taken back
         }
         wire::reply_header reply{.sequence = sequence};
-        const void* const invoke = code_at(task.module, task.invoker);
-        const void* const function =
-            task.function == 0 ? nullptr : code_at(task.function_module, task.function);
-        if (invoke == nullptr || (task.function != 0 && function == nullptr)) {
+        const entry_point entry = find(task);
+        if (entry.invoke == nullptr) {
             reply.outcome = wire::reply_outcome::unknown_function;
-            reply.text = "the worker has not loaded the module that holds it";
+            reply.text = entry.why_not;
             return connection_.reply(reply, {});
         }
-        return call(task, arguments, reinterpret_cast<detail::invoker>(const_cast<void*>(invoke)),
-                    function, reply);
+        return call(task, arguments, entry, reply);
     }
 
     bool call(const wire::task_header& task, std::span<const std::byte> arguments,
-              detail::invoker invoke, const void* function, wire::reply_header& reply) {
+              const entry_point& entry, wire::reply_header& reply) {
         running_task current{{service_.page.get(), reply.sequence, &task, {}}, {}};
         if (task.run_limit_ns != wire::never_ns) {
             current.started = std::chrono::steady_clock::now();
@@ -138,13 +190,14 @@ private:
         result_.clear();
         detail::invocation invocation{.arguments = in,
                                       .result = result_,
-                                      .function = function,
+                                      .function = entry.function,
                                       .context = &current,
                                       .returned = &running_task::returned,
-                                      .stop_token = &running_task::stop_token};
+                                      .stop_token = &running_task::stop_token,
+                                      .stop_requested = &running_task::stop_requested};
         std::vector<std::byte> thrown;
         try {
-            invoke(invocation);
+            entry.invoke(invocation);
         } catch (...) {
             describe_end(invocation.stage, reply, thrown);
         }
@@ -199,7 +252,7 @@ private:
     const std::size_t max_payload_bytes_; // what the parent takes, less the greatest head
     encoder result_;
     std::string text_;
-    std::vector<std::optional<process::loaded_module>> modules_; // by number
+    std::vector<named_module> modules_; // by number
     std::uint64_t next_sequence_ = 0;
 };
 

@@ -36,7 +36,8 @@ private:
 static_assert(can_submit<decltype(add)&, int, short>);
 static_assert(cannot_submit<decltype(add)&, int>);
 static_assert(cannot_submit<decltype(add)&, int, std::string>);
-static_assert(cannot_submit<decltype(&account::doubled), account>);
+static_assert(can_submit<decltype(&account::doubled), account>);
+static_assert(cannot_submit<decltype(&account::doubled)>);
 static_assert(cannot_submit<decltype(&account::doubled), account*>);
 static_assert(cannot_submit<decltype(&account::balance), account>);
 static_assert(can_submit<scaled, double>);
@@ -54,23 +55,34 @@ void run(coproc::executor& executor, const account& mine, int factor) {
 
     // error: the function is overloaded or a template, so its name alone means none: pass a lambda
     executor.submit(overloaded, 1);
+    executor.submit(static_cast<int (*)(int)>(overloaded), 1).detach();
     // error: the function is overloaded or a template, so its name alone means none: pass a lambda
     executor.submit({.name = "task"}, overloaded, 1);
     // error: the function is overloaded or a template, so its name alone means none: pass a lambda
+    // error: or cast the name to the type of the one that is meant
     executor.submit(templated, 1);
     executor.submit([](int x) { return overloaded(x) + templated(x); }, 1).detach();
 
     // error: or the options in front of it have no such field
     executor.submit({.title = "task"}, add, 1, 2);
 
-    // error: a member function needs its object: pass a lambda without captures that takes
+    // error: a member function needs its object as the first argument
+    // error: pass the object, it is copied
     executor.submit(&account::doubled, &mine);
+    // error: pass the object, it is copied
+    executor.submit(coproc::fn<&account::doubled>, &mine);
+    // error: a member function needs its object as the first argument
+    executor.submit(&account::doubled);
+    // error: the function cannot be called with these arguments
+    executor.submit(&account::balance, mine);
+    executor.submit(&account::doubled, mine).detach();
     executor.submit([](const account& a) { return a.doubled(); }, mine).detach();
 
     // error: a lambda with captures, or a function object without a codec, cannot be sent
     // error: [&] would carry dangling addresses
     executor.submit([&](int x) { return factor * x; }, 2);
-    // error: pass the values as arguments, or as members of a function object
+    // error: pass the values as arguments or through coproc::bind_front(f, values...)
+    // error: or vouch for the bytes with coproc::unchecked_closure(f)
     executor.submit([factor](int x) { return factor * x; }, 2);
     // error: a lambda with captures, or a function object without a codec, cannot be sent
     // error: state_of_the_function<closed>

@@ -125,7 +125,7 @@ void run(coproc::executor& executor, const node& a_node, const referring& a_refe
     // error: only aggregates without C arrays, base classes, bit-fields, unions and references
     executor.submit(use<flags>, flags());
 
-    // error: the type has no codec: specialise coproc::codec for it
+    // error: the type has no codec: include the header in coproc/codecs/ that is named after it
     // error: argument<1, const account
     executor.submit(use<account>, account(1));
     executor.submit(use<open_account>, open_account(1)).detach();

@@ -53,7 +53,7 @@ void run(coproc::executor& executor) {
     // error: nothing owns what the result points to
     // error: result_of_the_function<found>, coproc::detail::member<2, const char
     executor.submit(find, "some words");
-    // error: the type has no codec: specialise coproc::codec for it
+    // error: the type has no codec: include the header in coproc/codecs/ that is named after it
     // error: result_of_the_function<account>
     executor.submit(opened, 1);
 }

@@ -236,10 +236,9 @@ std::vector<seen> unknown_function() {
     const auto got =
         run_one({.max_workers = 1}, {.name = "resize"}, reinterpret_cast<int (*)(int)>(code), 1);
     ::munmap(code, 4096);
-    return {
-        look_at(got, certainty::not_started,
-                {"resize: the worker does not have this function: it lies in no executable",
-                 "; the task did not start", "; make coproc::init(argc, argv) the first line"})};
+    return {look_at(got, certainty::not_started,
+                    {"resize: the worker does not have this function: it lies in no executable",
+                     "; the task did not start", "; build worker and caller together"})};
 }
 
 std::vector<seen> spawn_failed() {

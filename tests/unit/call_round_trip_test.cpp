@@ -4,6 +4,8 @@
 
 #include <coproc/detail/call.hpp>
 
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -135,6 +137,195 @@ TEST_CASE("functions run", "[call]") {
     CHECK(trip(add_noexcept, 1, 2) == 3);
     int (*const pointer)(int, int) = add;
     CHECK(trip(pointer, 1, 2) == 3);
+}
+
+namespace {
+
+struct account {
+    int balance = 0;
+
+    int doubled() const { return 2 * balance; }
+    int add(int amount) { return balance += amount; }
+    int lvalue() & { return 1; }
+    int const_lvalue() const& noexcept { return 2; }
+    int rvalue() && { return 3; }
+    int overloaded(int) const { return 4; }
+    int overloaded(double) const { return 5; }
+    bool stopped(std::stop_token token, int n) const { return token.stop_requested() || n < 0; }
+    double total(std::span<const float> values) const { return balance + sum(values); }
+};
+
+struct animal {
+    virtual ~animal() = default;
+    virtual std::string sound() const { return "silence"; }
+    std::string twice() const { return sound() + sound(); }
+    int legs = 4;
+};
+struct cat : animal {
+    explicit cat(std::string how) : how_(std::move(how)) {}
+    std::string sound() const override { return how_; }
+    std::string how_;
+};
+struct padding {
+    virtual ~padding() = default;
+    int before = 7;
+};
+struct lion : padding, cat {
+    using cat::cat;
+};
+
+double overloaded(double x) { return x / 2; }
+std::string overloaded(std::string_view text) { return std::string(text) + "!"; }
+
+template <class T>
+T templated(T x) {
+    return x + 1;
+}
+
+} // namespace
+
+template <>
+struct coproc::codec<cat> {
+    static void encode(encoder& out, const cat& value) { out.write(value.how_); }
+    static cat decode(decoder& in) { return cat(in.read<std::string>()); }
+};
+template <>
+struct coproc::codec<lion> {
+    static void encode(encoder& out, const lion& value) { out.write(value.how_); }
+    static lion decode(decoder& in) { return lion(in.read<std::string>()); }
+};
+
+TEST_CASE("functions in a type run, and the type knows the name", "[call]") {
+    CHECK(trip(coproc::fn<add>, 1, 2) == 3);
+    CHECK(trip(coproc::fn<&account::doubled>, account{4}) == 8);
+    CHECK(trip(coproc::fn<static_cast<double (*)(double)>(overloaded)>, 3) == 1.5);
+    CHECK(trip(coproc::fn<[](int x) { return x + 1; }>, 1) == 2);
+    CHECK(coproc::fn<add>(1, 2) == 3);
+    CHECK(coproc::fn<&account::doubled>(account{4}) == 8);
+    const auto name_of = [](const auto& function) {
+        return std::string(
+            call<decltype(function), int, int>::target_of(std::decay_t<decltype(function)>()).name);
+    };
+    CHECK(name_of(coproc::fn<add>).ends_with("add"));
+    CHECK(name_of(coproc::fn<add_noexcept>).ends_with("add_noexcept"));
+    const std::string member =
+        call<decltype((coproc::fn<&account::doubled>)), account>::target_of({}).name;
+    CHECK(member.ends_with("account::doubled"));
+    const std::string made = call<decltype((coproc::fn<templated<int>>)), int>::target_of({}).name;
+    CHECK(made.find("templated<int>") != std::string::npos);
+}
+
+TEST_CASE("functions that a cast has chosen run", "[call]") {
+    CHECK(trip(static_cast<double (*)(double)>(overloaded), 3) == 1.5);
+    CHECK(trip(static_cast<std::string (*)(std::string_view)>(overloaded), "x") == "x!");
+    CHECK(trip(static_cast<int (account::*)(double) const>(&account::overloaded), account{}, 1) ==
+          5);
+}
+
+TEST_CASE("member functions run on a copy of their object", "[call]") {
+    account mine{10};
+    const account constant{20};
+    CHECK(trip(&account::doubled, mine) == 20);
+    CHECK(trip(&account::doubled, constant) == 40);
+    CHECK(trip(&account::doubled, account{3}) == 6);
+    CHECK(trip(&account::add, mine, 5) == 15);
+    CHECK(mine.balance == 10);
+    CHECK(trip(&account::lvalue, mine) == 1);
+    CHECK(trip(&account::const_lvalue, constant) == 2);
+    CHECK(trip(&account::rvalue, account{}) == 3);
+    CHECK_FALSE(trip(&account::stopped, mine, 1));
+    CHECK(trip(&account::stopped, mine, -1));
+    const float values[] = {1, 2, 4};
+    CHECK(trip(&account::total, account{1}, values) == 8);
+    static_assert(!submittable<decltype(&account::add), const account&, int>);
+    static_assert(!submittable<decltype(&account::lvalue), account>);
+    static_assert(!submittable<decltype(&account::rvalue), account&>);
+}
+
+TEST_CASE("the object of a member function stays what it is", "[call]") {
+    CHECK(trip(&animal::sound, cat("purr")) == "purr");
+    CHECK(trip(&animal::twice, cat("purr")) == "purrpurr");
+    CHECK(trip(&cat::sound, lion("roar")) == "roar");
+    // Pointers that were converted adjust the object.
+    std::string (lion::*const sound)() const = &animal::sound;
+    std::string (lion::*const twice)() const = &animal::twice;
+    CHECK(trip(sound, lion("roar")) == "roar");
+    CHECK(trip(twice, lion("roar")) == "roarroar");
+}
+
+TEST_CASE("bound values travel like the arguments after them", "[call]") {
+    CHECK(trip(coproc::bind_front(add, 1), 2) == 3);
+    CHECK(trip(coproc::bind_front(add, 1, 2)) == 3);
+    CHECK(trip(coproc::bind_front(half, 3)) == 1.5);
+    CHECK(trip(coproc::bind_front(joined, "a"), "b") == "ab");
+    CHECK(trip(coproc::bind_front(joined, std::string("a")), std::string("b")) == "ab");
+    CHECK(trip(coproc::bind_front(spoken, "text")) == "text");
+    CHECK(trip(coproc::bind_front(coproc::fn<add>, 1), 2) == 3);
+    CHECK(trip(coproc::bind_front(&account::doubled, account{4})) == 8);
+    CHECK(trip(coproc::bind_front(&account::add, account{4}), 5) == 9);
+    CHECK(trip(coproc::bind_front(&account::add), account{4}, 5) == 9);
+    CHECK(trip(coproc::bind_front(
+                   coproc::bind_front([](int a, int b, int c) { return a * 100 + b * 10 + c; }, 1),
+                   2),
+               3) == 123);
+    CHECK_FALSE(trip(coproc::bind_front(stopped, 1)));
+    const auto kept = coproc::bind_front(joined, std::string("a"));
+    CHECK(trip(kept, "b") == "ab");
+    CHECK(trip(kept, "c") == "ac");
+    struct scaled {
+        double factor;
+        double operator()(double x) const { return factor * x; }
+    };
+    CHECK(trip(coproc::bind_front(scaled{2.5}, 2)) == 5);
+    static_assert(
+        std::is_same_v<task_result_t<decltype(coproc::bind_front(joined, "a")), const char*>,
+                       std::string>);
+}
+
+TEST_CASE("a bound function is consumed as it would be in a call", "[call]") {
+    const auto number = [](handle from, int more) { return from.number() + more; };
+    auto owner = coproc::bind_front(number, handle(4));
+    static_assert(!submittable<decltype(owner)&, int>, "a call would not compile either");
+    CHECK(trip(std::move(owner), 1) == 5);
+    const auto look =
+        coproc::bind_front([](const handle& from) { return from.number(); }, handle(4));
+    CHECK(trip(look) == 4);
+    CHECK(trip(look) == 4);
+    CHECK(look() == 4);
+    CHECK(coproc::bind_front(add, 1)(2) == 3);
+}
+
+TEST_CASE("an unchecked closure brings its bytes", "[call]") {
+    const int by = 3;
+    const account mine{4};
+    CHECK(trip(coproc::unchecked_closure([by, mine](int x) { return by * x + mine.balance; }), 2) ==
+          10);
+    CHECK(trip(coproc::unchecked_closure(
+                   [by](const std::string& text) mutable { return std::to_string(by) + text; }),
+               "x") == "3x");
+    CHECK(trip(coproc::bind_front(
+                   coproc::unchecked_closure([by](int a, int b) { return by * (a + b); }), 1),
+               2) == 9);
+}
+
+TEST_CASE("arguments that do not fit change as the language says", "[call]") {
+    const auto as_is = []<class T>(std::type_identity<T>, auto argument) {
+        using function = T (*)(T);
+        return trip(function([](T value) { return value; }), argument);
+    };
+    CHECK(as_is(std::type_identity<unsigned>{}, -1) == std::numeric_limits<unsigned>::max());
+    CHECK(as_is(std::type_identity<std::uint8_t>{}, 300) == 44);
+    CHECK(as_is(std::type_identity<std::int8_t>{}, 200) == -56);
+    CHECK(as_is(std::type_identity<std::int16_t>{}, 0x12345678) == 0x5678);
+    CHECK(as_is(std::type_identity<int>{}, std::int64_t{1} << 32) == 0);
+    CHECK(as_is(std::type_identity<std::uint64_t>{}, -1) ==
+          std::numeric_limits<std::uint64_t>::max());
+    CHECK(as_is(std::type_identity<int>{}, -1.9) == -1);
+    CHECK(as_is(std::type_identity<bool>{}, 2));
+    CHECK(as_is(std::type_identity<bool>{}, 0.5));
+    CHECK(as_is(std::type_identity<float>{}, 16'777'217) == 16'777'216.0f);
+    CHECK(std::isinf(as_is(std::type_identity<float>{}, std::numeric_limits<double>::infinity())));
+    CHECK(as_is(std::type_identity<char>{}, 353) == 'a');
 }
 
 TEST_CASE("function objects run", "[call]") {

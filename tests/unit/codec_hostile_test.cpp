@@ -5,7 +5,9 @@
 #include <coproc/codec.hpp>
 
 #include <cstring>
+#include <functional>
 #include <random>
+#include <stdexcept>
 #include <typeinfo>
 
 namespace {
@@ -41,6 +43,9 @@ using size = std::uint64_t;
 std::size_t largest_allocation = 0;
 template <class T>
 struct watching : std::allocator<T> {
+    watching() = default;
+    template <class U>
+    watching(const watching<U>&) noexcept {}
     template <class U>
     struct rebind {
         using other = watching<U>;
@@ -88,6 +93,22 @@ coproc::detail::payload mutated(std::span<const std::byte> original, std::mt1993
 
 } // namespace
 
+namespace {
+
+/// Cannot be made.
+struct fragile {
+    explicit fragile(const char* why) { throw std::runtime_error(why); }
+    fragile(const fragile&) noexcept(false) {}
+};
+
+} // namespace
+
+template <>
+struct coproc::codec<fragile> {
+    static void encode(encoder&, const fragile&) {}
+    static fragile decode(decoder&) { return fragile("decoded"); }
+};
+
 TEST_CASE("a refusal says what is wrong and where", "[decoder]") {
     CHECK(refusal_of<int>(message('a')) == "the message ends too early (at byte 0)");
     CHECK(refusal_of<bool>(message(std::uint8_t{2})) == "a bool is neither 0 nor 1 (at byte 0)");
@@ -100,6 +121,38 @@ TEST_CASE("a refusal says what is wrong and where", "[decoder]") {
           "a percentage is out of range (at byte 4)");
 }
 
+TEST_CASE("a key that occurs twice is refused, and none of its values is lost unseen",
+          "[decoder]") {
+    using text = std::string;
+    const message twice(size{2}, text("a"), 'x', text("a"), 'y', text("b"));
+    CHECK(refusal_of<std::map<text, char>>(twice).starts_with("a key occurs twice"));
+    CHECK(refusal_of<std::unordered_map<text, char>>(twice).starts_with("a key occurs twice"));
+    const message thrice(size{3}, 1, 2, 1);
+    CHECK(refusal_of<std::set<int>>(thrice) == "a key occurs twice (at byte 20)");
+    CHECK(refusal_of<std::unordered_set<int>>(thrice) == "a key occurs twice (at byte 20)");
+    CHECK(refusal_of<std::set<int>>(message(size{3}, 1, 2, 0)) == "accepted");
+    CHECK(refusal_of<std::set<int, std::greater<>>>(message(size{3}, 1, 2, 0)) == "accepted");
+}
+
+TEST_CASE("an alternative that a variant does not have is refused", "[decoder]") {
+    using number = std::variant<int, double>;
+    for (const std::uint32_t index : {2u, 3u, 255u, 256u, ~0u}) {
+        CHECK(refusal_of<number>(message(index, 1.5)) ==
+              "a variant has no such alternative (at byte 0)");
+    }
+    CHECK(refusal_of<number>(message(std::uint32_t{1}, 1.5)) == "accepted");
+    CHECK(refusal_of<number>(message(std::uint32_t{1}, 1)) ==
+          "the message ends too early (at byte 4)");
+}
+
+TEST_CASE("a variant that has lost its value is not sent", "[encoder]") {
+    std::variant<int, fragile> lost;
+    CHECK_THROWS_AS(lost.emplace<fragile>("broken"), std::runtime_error);
+    REQUIRE(lost.valueless_by_exception());
+    coproc::encoder out;
+    CHECK_THROWS_AS(out.write(lost), coproc::encode_error);
+}
+
 TEST_CASE("no length makes the decoder take memory for it", "[decoder]") {
     const std::string expected = "a length exceeds the message (at byte 0)";
     for (const size huge : {size{9}, size{1} << 40, size{1} << 61, ~size{0}}) {
@@ -109,6 +162,10 @@ TEST_CASE("no length makes the decoder take memory for it", "[decoder]") {
         CHECK(refusal_of<std::vector<std::string>>(message(huge, size{})) == expected);
         CHECK(refusal_of<std::vector<samples::empty>>(message(huge, size{})) == expected);
         CHECK(refusal_of<std::vector<bool>>(message(huge, size{})) == expected);
+        CHECK(refusal_of<std::map<int, int>>(message(huge, size{})) == expected);
+        CHECK(refusal_of<std::unordered_map<int, int>>(message(huge, size{})) == expected);
+        CHECK(refusal_of<std::set<std::string>>(message(huge, size{})) == expected);
+        CHECK(refusal_of<std::unordered_set<int>>(message(huge, size{})) == expected);
     }
 }
 
@@ -120,6 +177,13 @@ TEST_CASE("no more memory is taken ahead than the message has bytes", "[decoder]
     CHECK(refusal_of<std::vector<big, watching<big>>>(bytes) ==
           "a bool is neither 0 nor 1 (at byte 8)");
     CHECK(largest_allocation <= claimed + sizeof(big));
+
+    // A table of buckets is taken ahead as well.
+    using table = std::unordered_map<std::int64_t, bool, std::hash<std::int64_t>, std::equal_to<>,
+                                     watching<std::pair<const std::int64_t, bool>>>;
+    largest_allocation = 0;
+    CHECK(refusal_of<table>(bytes) == "a key occurs twice (at byte 35)");
+    CHECK(largest_allocation <= 4 * claimed);
 }
 
 TEST_CASE("deep values are refused before they fill the stack", "[decoder]") {

@@ -2,7 +2,13 @@
 
 // One value of every kind that has a codec, for tests that do the same with all of them.
 
+#include <coproc/codecs/chrono.hpp>
+#include <coproc/codecs/map.hpp>
 #include <coproc/codecs/path.hpp>
+#include <coproc/codecs/set.hpp>
+#include <coproc/codecs/unordered_map.hpp>
+#include <coproc/codecs/unordered_set.hpp>
+#include <coproc/codecs/variant.hpp>
 #include <coproc/submit.hpp>
 
 #include <array>
@@ -54,6 +60,11 @@ struct record {
 struct alignas(32) wide {
     std::array<std::int64_t, 4> lanes;
     friend bool operator==(const wide&, const wide&) = default;
+};
+
+/// All keys are the same to it.
+struct any_order {
+    bool operator()(const empty&, const empty&) const { return false; }
 };
 
 /// A class with invariants and a codec of its own, which plain layout must not go round.
@@ -136,6 +147,22 @@ void for_each(Visit visit) {
     visit(std::optional<std::string>{});
     visit(std::optional<std::string>{"here"});
     visit(std::optional<std::optional<int>>{std::optional<int>{}});
+    visit(std::map<std::string, int>{{"one", 1}, {"two", 2}});
+    visit(std::map<int, std::vector<std::string>>{{-1, {"a", "b"}}, {7, {}}});
+    visit(std::map<empty, empty, any_order>{{{}, {}}});
+    visit(std::unordered_map<std::string, double>{{"half", 0.5}, {"two", 2}, {"", 0}});
+    visit(std::set<std::string>{"a", "b", "ccc"});
+    visit(std::unordered_set<int>{1, -2, 3});
+    visit(std::variant<int, std::string>{"text"});
+    visit(std::variant<std::monostate, bool, bool, point>{std::in_place_index<2>, true});
+    visit(std::chrono::milliseconds(1500));
+    visit(std::chrono::duration<double, std::ratio<60>>(1.5));
+    visit(std::chrono::duration<long double>(0.1L));
+    visit(std::chrono::system_clock::time_point(std::chrono::hours(500'000)));
+    visit(std::chrono::time_point<std::chrono::steady_clock, std::chrono::duration<long double>>(
+        std::chrono::duration<long double>(0.1L)));
+    visit(std::vector<std::chrono::steady_clock::time_point>(
+        3, std::chrono::steady_clock::time_point(std::chrono::seconds(9))));
     visit(tree{"root", {{"left", {}}, {"right", {{"leaf", {}}}}}});
     visit(record{"name", point{1, 2}, {"a", "b"}, {3, true}, {}});
 }

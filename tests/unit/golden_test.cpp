@@ -67,6 +67,12 @@ TEST_CASE("golden: commands") {
                  test::to_bytes("the arguments"), parse_command);
     check_golden("task_named", task_header{.id = 7, .name = "resize image"},
                  test::counting_bytes(32), parse_command);
+    check_golden("task_exported",
+                 task_header{.id = 8, .invoker = 0x0123456789ABCDEF, .exported = "images::resize"},
+                 test::counting_bytes(32), parse_command);
+    check_golden("task_named_exported",
+                 task_header{.id = 9, .invoker = 1, .name = "thumbnail", .exported = "resize"}, {},
+                 parse_command);
     const bytes id = test::counting_bytes(20);
     check_golden("module",
                  module_header{.number = 1, .path = "/usr/lib/libexample.so.1", .build_id = id}, {},
@@ -101,7 +107,7 @@ TEST_CASE("golden: reports") {
                  {}, parse_report);
     const bytes id = test::counting_bytes(20);
     check_golden("hello",
-                 hello{.version = 1, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
+                 hello{.version = 2, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
                  parse_report);
     check_golden("log", log_text{"main() was entered and coproc::init() was not"}, {},
                  parse_report);

@@ -81,6 +81,15 @@ TEST_CASE("messages: reports come back as they were") {
     check_report(log_text{});
 }
 
+TEST_CASE("messages: a task may name an exported function") {
+    check_command(task_header{.id = 1, .invoker = 2, .exported = "resize"});
+    check_command(task_header{.name = "thumbnail", .exported = "resize"});
+    const std::string longest(max_exported_bytes, 'x');
+    const std::string name(max_text_bytes, 'n');
+    check_command(task_header{.name = name, .exported = longest});
+    CHECK(head_bytes(task_header{.name = name, .exported = longest}) <= max_head_bytes);
+}
+
 TEST_CASE("messages: a text may hold zero bytes") {
     using namespace std::string_view_literals;
     check_report(log_text{"a\0b\0"sv});

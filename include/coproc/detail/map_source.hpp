@@ -25,7 +25,8 @@ concept all_ranges = sizeof...(Ranges) > 0 && ((std::ranges::input_range<Ranges>
 
 template <class F, class... Ranges>
 using verdict_on_elements =
-    verdict_on<F, std::ranges::range_reference_t<std::views::all_t<Ranges>>...>;
+    verdict_on<const std::decay_t<F>&,
+               std::ranges::range_reference_t<std::views::all_t<Ranges>>...>;
 
 /// Calls `then` with each argument as its parameter's type. So what a conversion throws passes, and
 /// what a codec throws can be told from it.
@@ -43,15 +44,15 @@ void convert(types<P, Rest...>, Then&& then, Arg&& arg, Args&&... args) {
 
 template <class F, class... Views>
 class map_source final : public task_source {
-    using call = detail::call<F, std::ranges::range_reference_t<Views>...>;
-    using parameters = typename task_of<F, std::ranges::range_reference_t<Views>...>::parameters;
+    using call = detail::call<const F&, std::ranges::range_reference_t<Views>...>;
+    using parameters = typename call::parameters;
 
 public:
-    using result_type = typename call::result_type;
+    using result_type = std::remove_cvref_t<typename call::task::returned>;
 
     map_source(std::shared_ptr<executor_impl> executor, const map_options& options, F function,
                Views... ranges)
-        : task_source(std::move(executor), options.task, call::target_of(function)),
+        : task_source(std::move(executor), options.task),
           function_(std::move(function)),
           ranges_(std::move(ranges)...) {}
 
@@ -100,18 +101,13 @@ private:
     job_ptr encode_and_commit(submission& next, const Values&... values) {
         try {
             call::encode_function(next.arguments(), function_);
-            encode(next.arguments(), parameters{}, values...);
+            encode_each(next.arguments(), parameters{}, values...);
         } catch (const std::bad_alloc&) {
             throw;
         } catch (...) {
-            return next.refuse(options(), what());
+            return next.refuse(options(), call::target_of(function_));
         }
-        return next.commit(options(), what());
-    }
-
-    template <class... P, class... Values>
-    static void encode(encoder& out, types<P...>, const Values&... values) {
-        (parameter<P>::encode(out, values), ...);
+        return next.commit(options(), call::target_of(function_));
     }
 
     F function_;

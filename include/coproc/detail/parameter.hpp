@@ -8,6 +8,8 @@
 
 #include <cstddef>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -125,6 +127,36 @@ struct parameter<P, const char*> {
         return bytes.data();
     }
     static P&& pass(held& text) noexcept { return static_cast<P&&>(text); }
+};
+
+/// In place of a parameter: the object that a member function is called for, `T&`, `const T&` or
+/// `T&&` as in the call. It travels as the type that it has, so that virtual functions stay what
+/// they are.
+template <class Object>
+struct the_object;
+
+template <class Object>
+struct parameter<the_object<Object>, the_object<Object>> {
+    using value_type = std::remove_cvref_t<Object>;
+    using held = value_type;
+
+    static void encode(encoder& out, const value_type& object) { out.write(object); }
+    static held decode(decoder& in) { return in.read<value_type>(); }
+    /// GCC looks for a virtual table in every object and warns of those that are too small for one,
+    /// unless it does not see where the object is.
+    static Object pass(held& object) noexcept {
+        return static_cast<Object>(*std::launder(std::addressof(object)));
+    }
+};
+
+/// What the worker passes for a parameter.
+template <class P>
+struct passed {
+    using type = P&&;
+};
+template <class Object>
+struct passed<the_object<Object>> {
+    using type = Object;
 };
 
 } // namespace coproc::detail

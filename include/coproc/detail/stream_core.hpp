@@ -24,8 +24,8 @@ class executor_impl;
 /// Where the tasks of a stream come from.
 class task_source {
 public:
-    task_source(std::shared_ptr<executor_impl> executor, const task_options& given, target what)
-        : executor_(std::move(executor)), name_(given.name), options_(given), what_(what) {
+    task_source(std::shared_ptr<executor_impl> executor, const task_options& given)
+        : executor_(std::move(executor)), name_(given.name), options_(given) {
         options_.name = name_;
     }
     task_source(const task_source&) = delete;
@@ -39,13 +39,11 @@ public:
 
     const std::shared_ptr<executor_impl>& executor() const noexcept { return executor_; }
     const task_options& options() const noexcept { return options_; }
-    const target& what() const noexcept { return what_; }
 
 private:
     const std::shared_ptr<executor_impl> executor_;
     const std::string name_;
     task_options options_;
-    const target what_;
 };
 
 class stream_core;

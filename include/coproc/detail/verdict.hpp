@@ -21,6 +21,7 @@ enum class refusal {
     none,
     not_callable,
     member_function,
+    variadic,
     function_state,
     changes_argument,
     pointer,
@@ -28,6 +29,7 @@ enum class refusal {
     view,
     aggregate,
     no_codec,
+    awaitable,
     result,
 };
 
