@@ -4,13 +4,9 @@
 
 #include <coproc/codec.hpp>
 #include <coproc/codecs/chrono.hpp>
-#include <coproc/codecs/map.hpp>
 #include <coproc/codecs/optional.hpp>
-#include <coproc/codecs/set.hpp>
 #include <coproc/codecs/string.hpp>
 #include <coproc/codecs/tuple.hpp>
-#include <coproc/codecs/unordered_map.hpp>
-#include <coproc/codecs/variant.hpp>
 #include <coproc/codecs/vector.hpp>
 #include <coproc/detail/deleted.hpp>
 #include <coproc/detail/exported.hpp>

@@ -2,6 +2,10 @@
 #include "support/answers.hpp"
 #include "support/catch.hpp"
 
+#include <coproc/codecs/map.hpp>
+#include <coproc/codecs/set.hpp>
+#include <coproc/codecs/unordered_map.hpp>
+#include <coproc/codecs/variant.hpp>
 #include <coproc/coproc.hpp>
 #include <coproc/map.hpp>
 
