@@ -680,16 +680,15 @@ TEST_CASE("a collection goes on where its handler runs, and reads the range ther
                        outside += !strand.running_in_this_thread();
                        return n;
                    });
-    bool called = false;
+    std::size_t collected = 0;
     executor.map({.in_flight = 4}, same, numbers)
         .async_collect(asio::bind_executor(strand, [&](coproc::result<std::vector<int>> all) {
-            called = true;
             outside += !strand.running_in_this_thread();
-            CHECK(all.value().size() == 50);
+            collected = all.value().size(); // Catch's checks belong to one thread
         }));
     test::run(loop); // it has work until the end
     threads.join();
-    CHECK(called);
+    CHECK(collected == 50);
     CHECK(outside == 0);
 }
 
