@@ -86,7 +86,8 @@ stream<R> as_completed(std::vector<job<R>> jobs) {
  * Whether the condition is met: false after the time-out and after cancellation.
  * @par Executor
  * The handler runs on its associated executor, else on the loop of the first job (without jobs: on
- * a thread of asio::system_executor); never from inside this call.
+ * a thread of asio::system_executor); never from inside this call. The loop of the first job must
+ * live as long as the wait.
  * @par Per-operation cancellation
  * All types: the wait completes early. The tasks are not touched.
  *

@@ -198,12 +198,11 @@ void group_wait::on_time() {
     waiting->complete(job_ptr());
 }
 
-// The watches that still wait hold this object until their jobs are done.
+// The watches that still wait hold this object until their jobs are done, and the loop that the
+// timer lives on may be gone by then.
 waiter* group_wait::finish() noexcept {
     work_.reset();
-    if (timer_) {
-        timer_->cancel();
-    }
+    timer_.reset();
     return std::exchange(pending_, nullptr);
 }
 

@@ -293,6 +293,27 @@ asio::awaitable<void> several_executors() {
 
 } // namespace
 
+TEST_CASE("a wait that is over needs its loop no more, though another loop's job goes on",
+          "[wait]") {
+    asio::io_context other_loop;
+    coproc::executor there(other_loop, {.max_workers = 1});
+    jobs all;
+    bool met = false;
+    {
+        asio::io_context loop;
+        coproc::executor here(loop, {.max_workers = 1});
+        all.push_back(here.submit(same, 1));
+        all.push_back(there.submit(same, 2));
+        coproc::async_wait(all, wait_condition::first_completed, 1h,
+                           [&](bool is_met) { met = is_met; });
+        test::run(loop);
+        CHECK(met);
+        all.erase(all.begin());
+    }
+    test::run(other_loop);
+    CHECK(std::move(all.front()).get().value() == 2);
+}
+
 TEST_CASE("test_first_completed: also when some are completed already", "[wait]") {
     test::run(first_completed());
 }
