@@ -33,9 +33,9 @@ namespace coproc {
  *   - numbers, enumerations, `bool`. A byte that is no bool is refused. An enumeration arrives with
  *     any value of its underlying type, because nothing tells which ones have names: check it, or
  *     give it a codec that does.
- *   - `std::array`, and with the headers of `codecs/`: strings, vectors, tuples, pairs, optionals,
- *     durations and time points, which `submit.hpp` includes; maps, sets, variants, and
- *     `std::filesystem::path`, which it leaves to those who need them.
+ *   - `std::array`, and with the headers of `codecs/`, which `submit.hpp` includes: strings,
+ *     vectors, maps and sets of all kinds, tuples, pairs, optionals, durations and time points,
+ *     `std::filesystem::path`. `std::variant` needs `codecs/variant.hpp`.
  *   - aggregates of such types, of at most 64 fields, without C arrays, base classes, bit-fields,
  *     unions and references.
  */

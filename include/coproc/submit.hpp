@@ -3,8 +3,10 @@
 // What can be submitted.
 
 #include <coproc/codec.hpp>
+#include <coproc/codecs/associative.hpp>
 #include <coproc/codecs/chrono.hpp>
 #include <coproc/codecs/optional.hpp>
+#include <coproc/codecs/path.hpp>
 #include <coproc/codecs/string.hpp>
 #include <coproc/codecs/tuple.hpp>
 #include <coproc/codecs/vector.hpp>

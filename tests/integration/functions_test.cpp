@@ -2,16 +2,17 @@
 #include "support/answers.hpp"
 #include "support/catch.hpp"
 
-#include <coproc/codecs/map.hpp>
-#include <coproc/codecs/set.hpp>
-#include <coproc/codecs/unordered_map.hpp>
 #include <coproc/codecs/variant.hpp>
 #include <coproc/coproc.hpp>
 #include <coproc/map.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
+#include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>

@@ -1,7 +1,6 @@
 #include "support/catch.hpp"
 #include "support/loop.hpp"
 
-#include <coproc/codecs/path.hpp>
 #include <coproc/coproc.hpp>
 #include <coproc/remote_exception.hpp>
 

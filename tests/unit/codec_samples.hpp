@@ -2,21 +2,21 @@
 
 // One value of every kind that has a codec, for tests that do the same with all of them.
 
-#include <coproc/codecs/chrono.hpp>
-#include <coproc/codecs/map.hpp>
-#include <coproc/codecs/path.hpp>
-#include <coproc/codecs/set.hpp>
-#include <coproc/codecs/unordered_map.hpp>
-#include <coproc/codecs/unordered_set.hpp>
 #include <coproc/codecs/variant.hpp>
 #include <coproc/submit.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>

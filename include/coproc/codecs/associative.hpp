@@ -1,14 +1,34 @@
 #pragma once
 
-// What maps and sets have in common: a number, then the entries, no key twice.
+// Maps and sets: a number, then the entries, no key twice.
 
 #include <coproc/codec.hpp>
 #include <coproc/detail/sequence.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <utility>
 
 namespace coproc::detail {
+
+// Told by what they have, so that no program compiles <map> or <unordered_map> for nothing, and
+// maps of other libraries travel as those of the standard one do.
+
+template <class T>
+concept associative = requires(T container, typename T::value_type entry) {
+    typename T::key_type;
+    container.emplace_hint(container.end(), std::move(entry));
+    { container.size() } -> std::convertible_to<std::size_t>;
+}
+&&std::default_initializable<T>;
+
+template <class T>
+concept map_like =
+    associative<T> && std::same_as<typename T::value_type,
+                                   std::pair<const typename T::key_type, typename T::mapped_type>>;
+
+template <class T>
+concept set_like = associative<T> && std::same_as<typename T::value_type, typename T::key_type>;
 
 /// Memory for so many entries, as far as a message may ask for it.
 template <class Key, class Container>
@@ -77,3 +97,16 @@ struct set_codec {
 };
 
 } // namespace coproc::detail
+
+namespace coproc {
+
+/// Maps travel as their number of entries, then key and value of each, in the order of the
+/// container: of an unordered one it is not kept. Allocator, comparison and hash stay at home.
+template <detail::map_like Map>
+struct codec<Map> : detail::map_codec<Map> {};
+
+/// Sets travel as their number of elements, then the elements, as maps do.
+template <detail::set_like Set>
+struct codec<Set> : detail::set_codec<Set> {};
+
+} // namespace coproc
