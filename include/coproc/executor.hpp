@@ -102,25 +102,40 @@ public:
 
     using executor_type = asio::any_io_executor;
 
+    // Without options there is no default argument: it would be an aggregate temporary, which GCC
+    // 12 destroys twice in `executor(co_await asio::this_coro::executor)`.
+
     /**
      * @brief Lives on the given I/O executor: an io_context's, a thread_pool's, a strand of either.
      *
      * Starts nothing. Throws std::invalid_argument, naming the field, for options that are wrong in
      * themselves, or naming the environment variable that holds a bad value.
      */
-    explicit executor(asio::any_io_executor io, executor_options options = {})
+    explicit executor(asio::any_io_executor io, executor_options options)
         : impl_(detail::make_executor(std::move(io), std::move(options))) {}
+
+    /// The same, with the options' defaults.
+    explicit executor(asio::any_io_executor io) : executor(std::move(io), executor_options()) {}
 
     /// Lives on the given execution context; otherwise as above.
     template <class ExecutionContext>
     requires std::is_convertible_v<ExecutionContext&, asio::execution_context&>
-    explicit executor(ExecutionContext& context, executor_options options = {})
+    explicit executor(ExecutionContext& context, executor_options options)
         : executor(asio::any_io_executor(context.get_executor()), std::move(options)) {}
+
+    /// The same, with the options' defaults.
+    template <class ExecutionContext>
+    requires std::is_convertible_v<ExecutionContext&, asio::execution_context&>
+    explicit executor(ExecutionContext& context)
+        : executor(asio::any_io_executor(context.get_executor())) {}
 
     /// Lives on a loop of its own, run by a thread that this constructor makes; for scripts without
     /// a loop.
-    explicit executor(own_thread_t tag, executor_options options = {})
+    explicit executor(own_thread_t tag, executor_options options)
         : impl_(detail::make_executor(tag, std::move(options))) {}
+
+    /// The same, with the options' defaults.
+    explicit executor(own_thread_t tag) : executor(tag, executor_options()) {}
 
     /// The moved-from executor may only be destroyed or assigned to.
     executor(executor&&) noexcept = default;

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Checks the tables of tests in docs/loky.md: each of loky's tests has a row, and each name in quotes
+there is that of a test case.
+
+usage: check_test_names.py docs/loky.md tests
+"""
+import pathlib
+import re
+import sys
+
+# loky's tests of executors, of waiting and of futures that are not about Python alone.
+LOKY = """
+    first_completed first_completed_some_already_completed first_exception
+    first_exception_some_already_complete first_exception_one_already_failed all_completed timeout
+    no_timeout zero_timeout duplicate_futures submit map map_exception map_timeout map_chunksize
+    shutdown_race_issue12456 no_stale_references max_workers_negative killed_child exited_child
+    traceback thread_safety submit_from_callback worker_timeout serialization max_depth
+    no_failure_on_large_data_send memory_leak_protection child_env_executor viztracer_profiler
+    no_deprecation_warning_is_raised_on_fork done_callback_with_result
+    done_callback_with_exception done_callback_with_cancel done_callback_raises
+    done_callback_already_successful done_callback_already_failed done_callback_already_cancelled
+    repr cancel cancelled done running result_with_timeout result_with_success result_with_cancel
+    exception_with_timeout exception_with_success
+""".split()
+
+page = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")
+sources = [path.read_text(encoding="utf-8") for path in pathlib.Path(sys.argv[2]).rglob("*.cpp")]
+
+# A long name is written as several literals.
+literals = r'TEST_CASE\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)'
+cases = {
+    "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', name)).replace('\\"', '"')
+    for source in sources
+    for name in re.findall(literals, source)
+}
+
+wrong = []
+if len(cases) < 100:
+    wrong.append(f"only {len(cases)} test cases found")
+tables = page[page.index("\n## loky's tests\n"):]
+rows = re.findall(r"^\| (?!---)(.*) \| (?!here)(.*) \|$", tables, re.M)
+told = []
+quoted = 0
+for theirs, ours in rows:
+    their_names = re.findall(r"`test_(\w+)`", theirs)
+    our_names = re.findall(r'"([^"]+)"', ours)
+    told += their_names
+    quoted += len(our_names)
+    wrong += [f"no test is named {name!r}" for name in our_names if name not in cases]
+    if not our_names and len(ours) < 20:
+        wrong.append(f"{theirs}: neither a test nor a reason")
+if sorted(told) != sorted(LOKY):
+    wrong.append(f"rows missing or too many: {sorted(set(told) ^ set(LOKY)) or 'some twice'}")
+if quoted < 50:
+    wrong.append(f"only {quoted} names found")
+for line in wrong:
+    print(line)
+sys.exit(bool(wrong))
