@@ -46,15 +46,28 @@ requires(all_ranges<Ranges...> && !mappable<F, Ranges...>) struct mapping<F, Ran
 template <class F, class... Ranges>
 requires mappable<F, Ranges...>
 struct mapping<F, Ranges...> {
-    using source = map_source<std::decay_t<F>, std::views::all_t<Ranges>...>;
-    using type = stream<typename source::result_type>;
+    using call = call_with_elements<std::decay_t<F>, std::views::all_t<Ranges>...>;
+    using type = stream<std::remove_cvref_t<typename call::task::returned>>;
 
     static type start(const std::shared_ptr<executor_impl>& executor, map_options options,
                       F&& function, Ranges&&... ranges) {
         check_options(options);
-        auto made = std::make_unique<source>(executor, options, std::forward<F>(function),
-                                             std::views::all(std::forward<Ranges>(ranges))...);
-        return type(make_stream(std::move(made), options));
+        return options.chunk_size > 1
+                   ? start_with<chunk_source>(executor, options, std::forward<F>(function),
+                                              std::forward<Ranges>(ranges)...)
+                   : start_with<map_source>(executor, options, std::forward<F>(function),
+                                            std::forward<Ranges>(ranges)...);
+    }
+
+private:
+    template <template <class...> class Source>
+    static type start_with(const std::shared_ptr<executor_impl>& executor,
+                           const map_options& options, F&& function, Ranges&&... ranges) {
+        return type(
+            make_stream(std::make_unique<Source<std::decay_t<F>, std::views::all_t<Ranges>...>>(
+                            executor, options, std::forward<F>(function),
+                            std::views::all(std::forward<Ranges>(ranges))...),
+                        options));
     }
 };
 

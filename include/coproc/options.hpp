@@ -57,11 +57,20 @@ static_assert(std::is_trivially_copyable_v<task_options>);
 /// std::invalid_argument with the name of the field.
 struct map_options {
     /// Most tasks at a time that are submitted and whose elements are not all taken: however long
-    /// the range is, no more memory is needed. At most 2^24. 0: twice
+    /// the range is, no more memory is needed. With chunks it counts these, so that in_flight *
+    /// chunk_size elements may be on their way. At most 2^24. 0: twice
     /// executor_options::max_workers, but not more than max_queued.
     std::size_t in_flight = 0;
-    /// Elements that travel in one task. 0 (automatic) and 1 mean one; more is not supported yet,
-    /// and refused.
+    /// Elements that travel in one task, fewer where the range ends, and where they would not fit
+    /// into a message. For short functions: a task costs a few microseconds, an element of a large
+    /// chunk a tenth of one. Each element is still called, and fails, for itself. `task` is about
+    /// the whole chunk: its name, priority, time-outs, retries and stop request; when it is asked
+    /// to stop, what has not begun does not begin (errc::cancelled, not_started). If the worker
+    /// dies, the element that it was at may have run, those before it keep their results or, if
+    /// these were not sent yet, have run (they are sent at least every millisecond, between two
+    /// elements), and those after it go to another worker. Where a chunk is given up while it runs,
+    /// by cancellation or a time-out, all its elements without a result may have run. At most 2^20.
+    /// 0, automatic: one.
     std::size_t chunk_size = 1;
     /// Whether stream::async_next gives the elements in the order of the range, or as they are
     /// completed.

@@ -20,6 +20,36 @@ thread_local encoding_memory this_threads_memory;
 
 executor_impl& owner_of(const job_core& job) noexcept { return *job.owner(); }
 
+/// What a worker said of an element that has no value.
+failure_record record_of(const job_core& job, const streams::settled_element& element) {
+    const auto said = element.part.subspan(element.begin, element.end - element.begin);
+    failure_record record{
+        .how_certain = certainty::ran, .task_name = job.task_name(), .function = job.function};
+    switch (element.outcome) {
+    case element_outcome::threw:
+        record.code = errc::task_threw;
+        record.thrown = thrown_there{{said.begin(), said.end()}, element.worker};
+        return record;
+    case element_outcome::not_begun:
+        record.code = errc::cancelled;
+        record.how_certain = certainty::not_started;
+        return record;
+    case element_outcome::decode_failed:
+        record.code = errc::decode_failed;
+        record.how_certain = certainty::not_started;
+        break;
+    case element_outcome::too_large:
+        record.code = errc::too_large;
+        break;
+    case element_outcome::value:
+    case element_outcome::encode_failed:
+        record.code = errc::encode_failed;
+        break;
+    }
+    record.cause.assign(reinterpret_cast<const char*>(said.data()), said.size());
+    return record;
+}
+
 } // namespace
 
 // ---- submitting
@@ -48,7 +78,7 @@ submission::~submission() {
 }
 
 job_ptr submission::commit(const task_options& options, const target& what) {
-    return executor_.submit(*arguments_, options, what);
+    return executor_.submit(*arguments_, options, what, 0);
 }
 
 job_ptr submission::refuse(const task_options& options, const target& what) {
@@ -63,6 +93,15 @@ job_ptr submission::refuse(const task_options& options, const target& what) {
         return executor_.refuse(options, what, errc::encode_failed,
                                 "a codec threw something that is no std::exception");
     }
+}
+
+std::size_t max_chunk_bytes(const executor_impl& executor) noexcept {
+    return executor.options().max_message_bytes - wire::max_head_bytes;
+}
+
+job_ptr submit_chunk(executor_impl& executor, encoder& message, const task_options& options,
+                     const target& what, std::size_t elements) {
+    return executor.submit(message, options, what, elements);
 }
 
 // ---- jobs
@@ -90,6 +129,29 @@ failure no_memory_for_result(const job_core& job) noexcept {
         // The function has a name, too.
     }
     return make_failure(std::move(record));
+}
+
+// ---- elements of a chunk
+
+bool is_chunk(const job_core& job) noexcept { return job.chunk() != nullptr; }
+
+std::optional<value_place> value_of_element(const job_core& job, std::size_t offset) {
+    const auto element = job.chunk()->results.at(offset);
+    if (!element || element->loss || element->outcome != element_outcome::value) {
+        return std::nullopt;
+    }
+    return value_place{element->part, element->begin, element->end};
+}
+
+failure failure_of_element(const job_core& job, std::size_t offset) {
+    const auto element = job.chunk()->results.at(offset);
+    if (!element) {
+        return job.why();
+    }
+    if (element->loss) {
+        return job.chunk()->losses[*element->loss];
+    }
+    return make_failure(record_of(job, *element));
 }
 
 failure would_deadlock(const job_core& job) {

@@ -87,8 +87,8 @@ void detail::check_options(const map_options& given) {
     if (given.in_flight > (std::size_t{1} << 24)) {
         refuse("map_options::in_flight must be at most 2^24");
     }
-    if (given.chunk_size > 1) {
-        refuse("map_options::chunk_size must be 0 or 1: larger chunks are not supported yet");
+    if (given.chunk_size > (std::size_t{1} << 20)) {
+        refuse("map_options::chunk_size must be at most 2^20");
     }
 }
 

@@ -127,7 +127,8 @@ const char* name_function(const target& what, wire::task_header& header) {
 
 } // namespace
 
-job_ptr executor_impl::submit(encoder& arguments, const task_options& options, const target& what) {
+job_ptr executor_impl::submit(encoder& arguments, const task_options& options, const target& what,
+                              std::size_t elements) {
     if (forked()) {
         return refuse(options, what, errc::forked, {});
     }
@@ -139,6 +140,9 @@ job_ptr executor_impl::submit(encoder& arguments, const task_options& options, c
     job_core& j = *job;
     if (const char* const why = name_function(what, j.header)) {
         return refuse(options, what, errc::unknown_function, why);
+    }
+    if (elements > 0) {
+        j.make_chunk(elements);
     }
     if (bytes <= copied) {
         j.set_arguments(arguments.bytes());

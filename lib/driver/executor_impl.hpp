@@ -4,6 +4,7 @@
 #include "driver/job_core.hpp"
 #include "driver/ready_queue.hpp"
 #include "driver/worker_link.hpp"
+#include "memory/progress.hpp"
 #include "pool/pool.hpp"
 #include "process/oom_kills.hpp"
 
@@ -39,7 +40,8 @@ public:
 
     // ---- from any thread
 
-    job_ptr submit(encoder& arguments, const task_options&, const target&);
+    /// `elements`: those of a chunk; 0: it is none.
+    job_ptr submit(encoder& arguments, const task_options&, const target&, std::size_t elements);
     job_ptr refuse(const task_options&, const target&, errc, std::string cause);
     void withdraw(job_core&, withdrawal) noexcept;
     void add_waiter(job_core&, waiter&);
@@ -80,6 +82,11 @@ private:
     void kill(std::uint32_t worker);
     void exited(std::uint32_t worker, errc code);
     void complete(const pool::action&);
+    void lose(const pool::action&);
+    worker_link* who_ended(const pool::action&) noexcept;
+    failure why_ended(const pool::action&, const job_core&, worker_link*);
+    static memory::chunk_loss loss_of(const job_core&, const worker_link&,
+                                      std::uint64_t sequence) noexcept;
     void finish(job_core&);
     std::string cause_of(const pool::action&, const worker_link*) const;
     void after_events();
@@ -107,6 +114,9 @@ private:
                      auto& source);
     void store(job_core&, worker_link&, const wire::reply_header&, const wire::frame&,
                auto& source);
+    bool store_part(job_core&, worker_link&, const wire::frame&, auto& source);
+    void take_part(worker_link&, std::uint32_t worker, const wire::reply_header&,
+                   const wire::frame&, auto& source);
     void take_hello(worker_link&, std::uint32_t worker, const wire::hello&);
     void misbehaved(worker_link&, std::uint32_t worker, std::string how);
     void sent_too_much(worker_link&, std::uint32_t worker);
@@ -119,6 +129,7 @@ private:
     void take_rest(worker_link&, std::uint32_t worker);
     void bury(worker_link&, std::uint32_t worker);
     void look_for_shortage(worker_link&);
+    pool::slot_state fate_of(worker_link&, std::uint32_t worker, std::uint64_t sequence);
     void forget_buried();
     worker_link* link(std::uint32_t worker) noexcept {
         return worker < links_.size() ? links_[worker].get() : nullptr;

@@ -59,6 +59,12 @@ std::span<const std::byte> job_core::arguments() const noexcept {
     return large_arguments_ ? large_arguments_->bytes() : std::span(tail(), size_);
 }
 
+void job_core::begin_run() noexcept {
+    chunk_->results.begin_run();
+    // Nobody reads the bytes any more on behalf of the worker that had them before.
+    set_first_element(const_cast<std::byte*>(arguments().data()), chunk_->results.first_of_run());
+}
+
 void job_core::store_value(std::span<const std::byte> copied) {
     if (copied.size() <= tail_bytes_) {
         set_arguments(copied);

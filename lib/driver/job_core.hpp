@@ -4,6 +4,7 @@
 #include "coproc/detail/job_core.hpp"
 #include "failure_record.hpp"
 #include "pool/task.hpp"
+#include "stream/chunk_results.hpp"
 #include "wire/messages.hpp"
 #include "wire/payload_buffer.hpp"
 
@@ -11,12 +12,27 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // A task on its way, in one block of memory: what the pool knows of it, what is sent to the worker,
 // how it ended and who waits for that.
 namespace coproc::detail {
 
 class executor_impl;
+
+/// What is known of a chunk's elements. Those that are not settled when the job is done have its
+/// failure.
+struct chunk_state {
+    explicit chunk_state(std::size_t elements) : results(elements) {}
+
+    void lose(std::size_t elements, failure why) {
+        losses.push_back(std::move(why));
+        results.lose(elements);
+    }
+
+    streams::chunk_results results;
+    std::vector<failure> losses; ///< by number
+};
 
 class alignas(encoder::max_alignment) job_core final : public pool::task {
 public:
@@ -43,6 +59,14 @@ public:
     void set_arguments(std::span<const std::byte> copied) noexcept;
     void set_arguments(payload taken);
     std::span<const std::byte> arguments() const noexcept;
+    /// If the task stands for several elements of a map: those that are settled. Written under the
+    /// executor's mutex until `done` is set, then the reader's. Else null.
+    chunk_state* chunk() const noexcept { return chunk_.get(); }
+    void make_chunk(std::size_t elements) { chunk_ = std::make_unique<chunk_state>(elements); }
+    /// A worker is about to be given the chunk. It begins with the first unsettled element.
+    void begin_run() noexcept;
+    /// All its elements are settled, or the rest has failed.
+    void end_chunk() noexcept { large_arguments_.reset(); }
     /// Keeps large arguments alive while they are written; null: they are small, copy them.
     const std::shared_ptr<const payload>& shared_arguments() const noexcept {
         return large_arguments_;
@@ -90,6 +114,7 @@ private:
     std::size_t tail_bytes_;
     std::size_t size_ = 0; // of the arguments, then of the value
     std::shared_ptr<const payload> large_arguments_;
+    std::unique_ptr<chunk_state> chunk_;
     wire::payload_buffer large_value_;
     failure failure_;
 };

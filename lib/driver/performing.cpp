@@ -57,6 +57,9 @@ void executor_impl::perform(const pool::action& a) {
     case pool::action_kind::kill:
         kill(a.worker);
         return;
+    case pool::action_kind::lose:
+        lose(a);
+        return;
     case pool::action_kind::complete:
         complete(a);
         return;
@@ -94,6 +97,9 @@ void executor_impl::recall(const pool::action& a) {
             found = pool::slot_state::recalled;
         } else if (slots.fate(a.sequence) == memory::task_fate::ran) {
             found = pool::slot_state::finished;
+        } else if (const auto* job = static_cast<job_core*>(pool_.owner(a.worker, a.sequence));
+                   job != nullptr && job->chunk() != nullptr && l->child) {
+            found = pool::slot_state::begun_in_part;
         }
     }
     pool_.recalled(a.worker, a.sequence, found, clock::now(), actions_);
@@ -124,27 +130,60 @@ void executor_impl::kill(std::uint32_t worker) {
 void executor_impl::complete(const pool::action& a) {
     job_core& job = static_cast<job_core&>(*a.subject);
     if (a.code != pool::by_reply) {
-        worker_link* const l =
-            (a.code == errc::worker_terminated || a.code == errc::out_of_memory) &&
-                    a.how_certain != certainty::not_started
-                ? link(a.worker)
-                : nullptr;
-        if (l != nullptr) {
-            l->take_output(); // while its crash handler runs, more may come, and is not waited for
+        worker_link* const l = who_ended(a);
+        if (l != nullptr && job.chunk() != nullptr && l->gone) {
+            lose(a); // also what ran is lost with its worker; then nothing may be left
         }
-        // A result that was too much for this process: the worker is not to blame.
-        const bool no_room_here = l != nullptr && l->too_much && a.how_certain == certainty::ran;
-        job.store_failure(
-            make_failure({.code = no_room_here ? errc::out_of_memory : a.code,
-                          .how_certain = a.how_certain,
-                          .task_name = job.task_name(),
-                          .function = job.function,
-                          .cause = no_room_here ? std::string() : cause_of(a, l),
-                          .earlier_deaths = job.deaths,
-                          .fate = l != nullptr && !no_room_here ? l->fate() : nullptr}));
+        job.store_failure(why_ended(a, job, l));
         report_.cancelled += a.code == errc::executor_shutdown;
     }
     finish(job);
+}
+
+// The worker, if its end is what the action is about.
+worker_link* executor_impl::who_ended(const pool::action& a) noexcept {
+    return (a.code == errc::worker_terminated || a.code == errc::out_of_memory) &&
+                   a.how_certain != certainty::not_started
+               ? link(a.worker)
+               : nullptr;
+}
+
+failure executor_impl::why_ended(const pool::action& a, const job_core& job, worker_link* l) {
+    if (l != nullptr) {
+        l->take_output(); // while its crash handler runs, more may come, and is not waited for
+    }
+    // A result that was too much for this process: the worker is not to blame.
+    const bool no_room_here = l != nullptr && l->too_much && a.how_certain == certainty::ran;
+    return make_failure({.code = no_room_here ? errc::out_of_memory : a.code,
+                         .how_certain = a.how_certain,
+                         .task_name = job.task_name(),
+                         .function = job.function,
+                         .cause = no_room_here ? std::string() : cause_of(a, l),
+                         .earlier_deaths = job.deaths,
+                         .fate = l != nullptr && !no_room_here ? l->fate() : nullptr});
+}
+
+// The worker is dead: what it had of the chunk and has not answered is lost. How far it had come,
+// its page tells.
+void executor_impl::lose(const pool::action& a) {
+    const job_core& job = static_cast<job_core&>(*a.subject);
+    worker_link& l = *link(a.worker);
+    const memory::chunk_loss loss = loss_of(job, l, a.sequence);
+    for (const auto& [elements, how] : {std::pair(loss.ran, certainty::ran),
+                                        std::pair(loss.may_have_run, certainty::may_have_run)}) {
+        if (elements > 0) {
+            pool::action of_these = a;
+            of_these.how_certain = how;
+            job.chunk()->lose(elements, why_ended(of_these, job, &l));
+        }
+    }
+}
+
+memory::chunk_loss executor_impl::loss_of(const job_core& job, const worker_link& l,
+                                          std::uint64_t sequence) noexcept {
+    const streams::chunk_results& chunk = job.chunk()->results;
+    return memory::judge_chunk(l.page->layout().progress.load(std::memory_order_acquire), sequence,
+                               chunk.first_of_run(), chunk.settled(), chunk.elements());
 }
 
 std::string executor_impl::cause_of(const pool::action& a, const worker_link* l) const {

@@ -39,34 +39,35 @@ void stream_core::fill() {
                 return;
             }
         }
-        job_ptr next;
+        pulled next;
         try {
             next = source_->pull();
         } catch (...) {
             close(withdrawal::total);
             throw;
         }
-        if (!next) {
+        if (!next.job) {
             close_range();
             return;
         }
-        add(std::move(next));
+        add(std::move(next.job), next.elements);
     }
 }
 
-void stream_core::add(job_ptr next) {
+void stream_core::add(job_ptr next, std::size_t elements) {
     job_core& job = *next;
     const std::lock_guard lock(mutex_);
-    const std::uint32_t number = window_.add(1);
+    const std::uint32_t number = window_.add(elements);
     if (number == entries_.size()) {
         entries_.emplace_back();
     }
     entry& e = entries_[number];
     e.job = std::move(next);
+    e.elements = elements;
     e.at_home = job.owner() == home_ || io_executor_of(job) == io_executor();
     foreign_ = foreign_ || !e.at_home;
     if (job.done()) {
-        window_.available(number, 1);
+        window_.available(number, elements);
         return;
     }
     e.done.core = this;
@@ -88,7 +89,7 @@ taken stream_core::take() {
         return {};
     }
     entry& e = entries_[next->task];
-    taken given{.index = next->index, .job = e.job};
+    taken given{.index = next->index, .job = e.job, .offset = next->offset};
     if (next->last) {
         e.job = job_ptr();
     }
@@ -209,7 +210,7 @@ void stream_core::on_done(std::uint32_t task, bool loop_is_gone) {
         if (!e.job) {
             return; // the stream was closed
         }
-        window_.available(task, 1);
+        window_.available(task, e.elements);
         changed_.notify_all();
         if (pending_ == nullptr || !window_.has_element()) {
             if (!loop_is_gone || !e.at_home || pending_ == nullptr) {
@@ -268,7 +269,7 @@ stream_ptr make_stream(std::vector<job_ptr> jobs) {
     auto made = std::make_shared<stream_core>(
         std::move(home), std::max<std::size_t>(jobs.size(), 1), false, nullptr);
     for (job_ptr& job : jobs) {
-        made->add(std::move(job));
+        made->add(std::move(job), 1);
     }
     made->close_range();
     return made;

@@ -26,7 +26,7 @@ public:
     ~stream_core();
 
     /// Adds the next task.
-    void add(job_ptr next);
+    void add(job_ptr next, std::size_t elements);
     /// No other follows.
     void close_range();
 
@@ -61,6 +61,7 @@ private:
     struct entry {
         watch done;
         job_ptr job;
+        std::size_t elements = 1;
         bool at_home = true; ///< its handlers run where ours do
     };
 

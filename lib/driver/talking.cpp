@@ -23,6 +23,7 @@ constexpr std::size_t large_value = 32 * 1024;
 errc code_of(wire::reply_outcome outcome) {
     switch (outcome) {
     case wire::reply_outcome::value:
+    case wire::reply_outcome::part:
         break;
     case wire::reply_outcome::unknown_function:
         return errc::unknown_function;
@@ -38,11 +39,12 @@ errc code_of(wire::reply_outcome outcome) {
     return errc::no_result;
 }
 
-certainty certainty_of(wire::reply_outcome outcome) {
-    return outcome == wire::reply_outcome::unknown_function ||
-                   outcome == wire::reply_outcome::decode_failed
-               ? certainty::not_started
-               : certainty::ran;
+certainty certainty_of(wire::reply_outcome outcome, bool chunk) {
+    if (outcome == wire::reply_outcome::unknown_function ||
+        outcome == wire::reply_outcome::decode_failed) {
+        return certainty::not_started;
+    }
+    return chunk ? certainty::may_have_run : certainty::ran; // not all of its elements, perhaps
 }
 
 } // namespace
@@ -210,6 +212,11 @@ void executor_impl::take_ring(worker_link& l, std::uint32_t worker) {
 void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire::report& report,
                                 const wire::frame& frame, auto& source) {
     if (const auto* reply = std::get_if<wire::reply_header>(&report)) {
+        if (reply->outcome == wire::reply_outcome::part) {
+            take_part(l, worker, *reply, frame, source);
+            return;
+        }
+        l.stray_parts = 0;
         pool::task* const owner = pool_.owner(worker, reply->sequence);
         if (owner != nullptr) {
             try {
@@ -237,8 +244,47 @@ void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire
     }
 }
 
+// Some elements of a chunk have ended, and it goes on.
+void executor_impl::take_part(worker_link& l, std::uint32_t worker, const wire::reply_header& reply,
+                              const wire::frame& frame, auto& source) {
+    // Who is asked to stop a chunk does so at the next element.
+    constexpr std::size_t most_strays = 1024;
+    auto* const job = static_cast<job_core*>(pool_.owner(worker, reply.sequence));
+    if (job == nullptr) {
+        if (++l.stray_parts > most_strays) {
+            misbehaved(l, worker, "it went on to send parts of a result that nobody waits for");
+        }
+        return;
+    }
+    try {
+        if (!store_part(*job, l, frame, source)) {
+            misbehaved(l, worker, "it sent something else than results of a chunk");
+        }
+    } catch (const std::bad_alloc&) {
+        sent_too_much(l, worker);
+    }
+}
+
+bool executor_impl::store_part(job_core& job, worker_link& l, const wire::frame& frame,
+                               auto& source) {
+    return job.chunk() != nullptr &&
+           job.chunk()->results.add(frame.payload.size() >= large_value
+                                        ? source.take_payload()
+                                        : wire::payload_buffer(frame.payload),
+                                    l.child ? l.child->pid() : ::getpid());
+}
+
 void executor_impl::store(job_core& job, worker_link& l, const wire::reply_header& reply,
                           const wire::frame& frame, auto& source) {
+    if (reply.outcome == wire::reply_outcome::value && job.chunk() != nullptr) {
+        streams::chunk_results& chunk = job.chunk()->results;
+        const bool whole = frame.payload.empty() || store_part(job, l, frame, source);
+        if (!whole || chunk.settled() < chunk.elements()) {
+            job.store_failure(undecodable(job, "some elements of the chunk have none"));
+        }
+        job.end_chunk();
+        return;
+    }
     if (reply.outcome == wire::reply_outcome::value) {
         if (frame.payload.size() >= large_value) {
             job.store_value(source.take_payload());
@@ -248,7 +294,7 @@ void executor_impl::store(job_core& job, worker_link& l, const wire::reply_heade
         return;
     }
     failure_record record{.code = code_of(reply.outcome),
-                          .how_certain = certainty_of(reply.outcome),
+                          .how_certain = certainty_of(reply.outcome, job.chunk() != nullptr),
                           .task_name = job.task_name(),
                           .function = job.function,
                           .cause = std::string(reply.text)};
@@ -450,22 +496,29 @@ void executor_impl::bury(worker_link& l, std::uint32_t worker) {
                                                                : errc::worker_terminated);
 }
 
+// The worker is dead.
+pool::slot_state executor_impl::fate_of(worker_link& l, std::uint32_t worker,
+                                        std::uint64_t sequence) {
+    const memory::task_fate fate = l.page->slots().fate(sequence);
+    if (fate == memory::task_fate::never_began) {
+        return pool::slot_state::offered;
+    }
+    const auto* job = static_cast<job_core*>(pool_.owner(worker, sequence));
+    if (job != nullptr && job->chunk() != nullptr && l.child) { // a thread may go on
+        const streams::chunk_results& chunk = job->chunk()->results;
+        const memory::chunk_loss loss = loss_of(*job, l, sequence);
+        if (chunk.settled() + loss.ran + loss.may_have_run < chunk.elements()) {
+            return pool::slot_state::begun_in_part;
+        }
+    }
+    return fate == memory::task_fate::ran ? pool::slot_state::finished : pool::slot_state::begun;
+}
+
 // Tells the pool, and performs what follows while the link is still there for the causes.
 void executor_impl::exited(std::uint32_t worker, errc code) {
     const link_ptr l = links_[worker];
     pool_.exited(
-        worker, code,
-        [&l](std::uint64_t sequence) {
-            switch (l->page->slots().fate(sequence)) {
-            case memory::task_fate::never_began:
-                return pool::slot_state::offered;
-            case memory::task_fate::ran:
-                return pool::slot_state::finished;
-            case memory::task_fate::may_have_run:
-                break;
-            }
-            return pool::slot_state::begun;
-        },
+        worker, code, [&](std::uint64_t sequence) { return fate_of(*l, worker, sequence); },
         clock::now(), actions_);
     l->gone = true;
     buried_.push_back(worker);

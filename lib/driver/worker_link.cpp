@@ -53,6 +53,9 @@ void worker_link::stage(job_core& job, std::uint64_t sequence) {
     if (job.header.function != 0) {
         introduce(job.header.function_module);
     }
+    if (job.chunk() != nullptr) {
+        job.begin_run();
+    }
     if (job.shared_arguments() != nullptr) {
         writer.append(job.header, job.arguments(), job.shared_arguments());
     } else {

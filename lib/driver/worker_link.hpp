@@ -84,11 +84,12 @@ public:
     bool distrusted = false;  ///< it broke the protocol: nothing that it says counts
     bool too_much = false;    ///< and there was no memory for what it sent
     bool crash_seen = false;
-    bool shot = false;         ///< it got SIGKILL from us, and not because it had ended
-    bool reaped = false;       ///< the process is; what it wrote may not have been taken yet
-    bool gone = false;         ///< the pool has been told that it exited
-    std::size_t replies = 0;   ///< since the pool was last told
-    std::size_t unwritten = 0; ///< tasks in the writer
+    bool shot = false;           ///< it got SIGKILL from us, and not because it had ended
+    bool reaped = false;         ///< the process is; what it wrote may not have been taken yet
+    bool gone = false;           ///< the pool has been told that it exited
+    std::size_t replies = 0;     ///< since the pool was last told
+    std::size_t unwritten = 0;   ///< tasks in the writer
+    std::size_t stray_parts = 0; ///< of chunks that were given up, since the last reply
 
     std::string end_cause;  ///< why it was killed, if that was our doing
     std::string last_words; ///< from its log frames

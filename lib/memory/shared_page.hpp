@@ -26,13 +26,15 @@ struct worker_settings {
 /// What lies where. All of it is zero in the beginning but the version. An idle worker touches the
 /// first page and what it writes of the crash record.
 struct page_layout {
-    static constexpr std::uint32_t current_version = 1;
+    static constexpr std::uint32_t current_version = 2;
 
     std::uint32_t version;
     std::uint32_t bytes; ///< sizeof(page_layout): tells builds with another layout
     worker_settings settings;
     /// The sequence number of the task that shall stop, plus one. The parent writes it.
     alignas(64) std::atomic<std::uint64_t> stop;
+    /// How far the worker is in a chunk (progress.hpp). The worker writes it.
+    alignas(64) std::atomic<std::uint64_t> progress;
     ring_words ring;
     alignas(64) slot slots[slot_count];
     alignas(64) crash_record crash;

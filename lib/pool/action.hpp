@@ -16,6 +16,8 @@ enum class action_kind : std::uint8_t {
     request_exit, ///< tell `worker` that no task follows
     kill,         ///< SIGKILL `worker` and its process group, or do not start it; answer: `exited`.
                   ///< Nothing, if `start_failed` was told after this was decided
+    lose,     ///< of the chunk `subject`, settle what dead `worker` had begun: its end was `code`.
+              ///< The rest goes on
     complete, ///< give `subject` its end: `code` and `how_certain`, or the reply if `code` is none
     shutdown_complete, ///< no task is unfinished and no worker is left
 };

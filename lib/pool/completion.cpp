@@ -277,6 +277,12 @@ void pool::taken_back(task& t, recall_reason reason, actions& out) {
 void pool::overtaken(worker& w, std::uint64_t sequence, recall_reason reason, slot_state slot,
                      time_point now, actions& out) {
     note_begun(w, sequence);
+    if (slot == slot_state::begun_in_part && reason == recall_reason::crash) {
+        return; // what is left of it is known when the worker is dead
+    }
+    if (slot == slot_state::begun_in_part) {
+        slot = slot_state::begun;
+    }
     pipe_entry& entry = *w.tasks.find(sequence);
     if (slot == slot_state::finished && entry.kill_at != never && !entry.returned) {
         entry.returned = true;

@@ -88,7 +88,8 @@ void pool::judge_entry(worker& w, std::uint64_t sequence, errc code, slot_state 
                        actions& out) {
     const pipe_entry entry = *w.tasks.find(sequence);
     const bool only_moved = entry.recall <= recall_reason::crash;
-    if (slot == slot_state::begun || slot == slot_state::finished) {
+    const bool rest = slot == slot_state::begun_in_part;
+    if (rest || slot == slot_state::begun || slot == slot_state::finished) {
         note_work(w);
     }
     settle(w, sequence);
@@ -97,7 +98,17 @@ void pool::judge_entry(worker& w, std::uint64_t sequence, errc code, slot_state 
     }
     if (slot == slot_state::offered || slot == slot_state::recalled) {
         taken_back(*entry.owner, entry.recall, out);
-    } else if (!only_moved || !run_again(*entry.owner, out)) {
+    } else if (only_moved && run_again(*entry.owner, out)) {
+        return;
+    } else if (rest) {
+        out.push_back({.kind = action_kind::lose,
+                       .code = code,
+                       .how_certain = certainty::may_have_run,
+                       .worker = index_of(w),
+                       .sequence = sequence,
+                       .subject = entry.owner});
+        taken_back(*entry.owner, entry.recall, out);
+    } else {
         complete(*entry.owner, code,
                  slot == slot_state::finished ? certainty::ran : certainty::may_have_run, out);
     }

@@ -50,7 +50,14 @@ enum class cancel_type : std::uint8_t { total, partial, terminal };
 enum class shutdown_mode : std::uint8_t { none, drain, cancel_queued, kill, stop };
 
 /// What a slot of the shared page says of a task (lib/memory/claims.hpp has the protocol).
-enum class slot_state : std::uint8_t { recalled, offered, begun, finished };
+enum class slot_state : std::uint8_t {
+    recalled,
+    offered,
+    begun,
+    finished,
+    begun_in_part, ///< of a chunk: what its worker had not come to can be given to another one. As
+                   ///< long as the worker is not certainly dead: begun, and it may leave a rest
+};
 
 struct counts {
     std::size_t queued = 0; ///< tasks that no worker has seen

@@ -147,6 +147,7 @@ Stage to_stage(reply_outcome outcome) noexcept {
     case reply_outcome::encode_failed:
         return Stage::ENCODE;
     case reply_outcome::value:
+    case reply_outcome::part:
     case reply_outcome::too_large:
         break;
     }
@@ -157,6 +158,10 @@ void fill(const reply_header& from, Report::Builder report) {
     report.setSequence(from.sequence);
     if (from.outcome == reply_outcome::value) {
         report.setValue();
+        return;
+    }
+    if (from.outcome == reply_outcome::part) {
+        report.setPart();
         return;
     }
     Report::Failed::Builder failed = report.initFailed();
@@ -266,6 +271,8 @@ report read(Report::Reader from) {
     switch (from.which()) {
     case Report::VALUE:
         return reply_header{.sequence = from.getSequence()};
+    case Report::PART:
+        return reply_header{.sequence = from.getSequence(), .outcome = reply_outcome::part};
     case Report::FAILED:
         return read_failed(from.getSequence(), from.getFailed());
     case Report::HELLO: {

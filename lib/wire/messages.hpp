@@ -16,7 +16,7 @@
 // envelope, so they are valid as long as the frame.
 namespace coproc::wire {
 
-inline constexpr std::uint32_t protocol_version = 2;
+inline constexpr std::uint32_t protocol_version = 3;
 
 /// A deadline or a run limit that never comes.
 inline constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
@@ -69,6 +69,7 @@ enum class reply_outcome : std::uint8_t {
     threw,            ///< the payload holds the exception, or nothing
     encode_failed,    ///< it returned, and its result could not be encoded
     too_large,        ///< it returned, and its result exceeds the limit
+    part,             ///< it goes on; the payload holds the results of some elements of its chunk
 };
 
 struct reply_header {

@@ -76,13 +76,27 @@
 # came earlier. It may find later ones there as well: a worker that has sent a reply over the socket
 # goes on. Replies are therefore matched by sequence number and never by their order.
 #
+# Chunks
+# ------
+# A task may stand for several elements of a map: its payload begins with chunk_head, then comes
+# what all calls share (the function's state, bound values), then a record for each element
+# (include/coproc/detail/chunk.hpp, records.hpp). The worker runs the elements in order, from the
+# first that the head names, and gives a record for each: its value, or how it failed. A task named
+# by an exported name says by the complement of the signature's hash that it is a chunk.
+#
+# The records may come in several replies. Those before the last are `part`: they settle nothing but
+# the elements whose results they hold, at least one, and the task goes on. The last reply is
+# `value` and holds the rest, or a failure that is about all elements that are left. In the word
+# `progress` of the shared page the worker says which element it is at (lib/memory/progress.hpp).
+#
 # Death
 # -----
 # Whatever the worker wrote to the ring or the socket before it died still counts: once the worker
 # is certainly dead, the parent drains both. Only then does it judge each unanswered task by its
 # slot: offered - it never began and goes to another worker; finished - it ran and its result is
 # lost; begun or anything else - it may have run. What is lost with a worker is the one task that it
-# was running. A frame of which only a part arrived is not there.
+# was running; of a chunk, the one element, and results that were not sent. The rest of a chunk goes
+# to another worker as the same task, whose head names the first element that is left. A frame of which only a part arrived is not there.
 #
 # Versions
 # --------
@@ -92,11 +106,12 @@
 #
 #     1    the first
 #     2    a task may name an exported function in place of an address
+#     3    chunks: several elements of a map in one task, whose results may come in parts
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("coproc::protocol");
 
-const protocolVersion :UInt32 = 2;
+const protocolVersion :UInt32 = 3;
 
 # From parent to worker.
 struct Command {
@@ -162,6 +177,9 @@ struct Report {
 
     log @5 :Text;
     # For a person: why the worker cannot serve.
+
+    part @6 :Void;
+    # The task is a chunk and goes on; the payload holds the results of its next elements.
   }
 }
 

@@ -50,8 +50,13 @@ std::string known_names() {
 } // namespace
 
 detail::exported_function::exported_function(const char* name_, std::uint64_t signature_,
-                                             const std::type_info& type_, invoker invoke_) noexcept
-    : name(name_), signature(signature_), type(type_), invoke(invoke_) {
+                                             const std::type_info& type_, invoker invoke_,
+                                             invoker invoke_chunk_) noexcept
+    : name(name_),
+      signature(signature_),
+      type(type_),
+      invoke(invoke_),
+      invoke_chunk(invoke_chunk_) {
     const std::lock_guard lock(exports_mutex);
     next = std::exchange(first_export, this);
 }
@@ -80,6 +85,9 @@ worker::found_export worker::find_export(std::string_view name, std::uint64_t si
     }
     if (found == nullptr) {
         return {nullptr, "it exports nothing as " + quoted(name) + "; " + known_names()};
+    }
+    if (detail::signature_for_chunks(found->signature) == signature) {
+        return {found->invoke_chunk, {}};
     }
     if (found->signature != signature) {
         return {nullptr, "it exports " + quoted(name) + " as " + readable(found->type) +

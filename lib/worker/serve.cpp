@@ -1,7 +1,7 @@
 #include "worker/serve.hpp"
 
 #include "coproc/detail/call.hpp"
-#include "exception/exception_codec.hpp"
+#include "memory/progress.hpp"
 #include "process/modules.hpp"
 #include "wire/frame_reader.hpp"
 #include "worker/connection.hpp"
@@ -9,6 +9,7 @@
 #include "worker/current_task.hpp"
 #include "worker/exports.hpp"
 #include "worker/stop_watch.hpp"
+#include "worker/task_end.hpp"
 
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@ namespace {
 /// The task that runs, with what its invoker may ask for.
 struct running_task : current_task {
     std::optional<stop_watch> stop;
+    connection& answers;
+    encoder& result;
 
     static void returned(void* context) noexcept {
         const auto& task = *static_cast<running_task*>(context);
@@ -32,12 +35,28 @@ struct running_task : current_task {
 
     static std::stop_token stop_token(void* context) {
         auto& task = *static_cast<running_task*>(context);
-        return task.stop.emplace(*task.page, task.sequence).token();
+        if (!task.stop) { // elements of a chunk share one
+            task.stop.emplace(*task.page, task.sequence);
+        }
+        return task.stop->token();
     }
 
     static bool stop_requested(void* context) noexcept {
         const auto& task = *static_cast<running_task*>(context);
         return task.page->stop_requested(task.sequence);
+    }
+
+    static void step(void* context, std::uint64_t step) noexcept {
+        const auto& task = *static_cast<running_task*>(context);
+        task.page->layout().progress.store(memory::progress_word(task.sequence, step),
+                                           std::memory_order_release);
+    }
+
+    static bool send_part(void* context) {
+        auto& task = *static_cast<running_task*>(context);
+        return task.answers.reply(
+            wire::reply_header{.sequence = task.sequence, .outcome = wire::reply_outcome::part},
+            task.result.bytes());
     }
 };
 
@@ -181,62 +200,41 @@ private:
 
     bool call(const wire::task_header& task, std::span<const std::byte> arguments,
               const entry_point& entry, wire::reply_header& reply) {
-        running_task current{{service_.page.get(), reply.sequence, &task, {}}, {}};
+        running_task current{
+            {service_.page.get(), reply.sequence, &task, {}}, {}, connection_, result_};
         if (task.run_limit_ns != wire::never_ns) {
             current.started = std::chrono::steady_clock::now();
         }
         this_thread_task = &current;
         decoder in(arguments);
-        result_.clear();
+        result_.clear(max_payload_bytes_);
         detail::invocation invocation{.arguments = in,
                                       .result = result_,
                                       .function = entry.function,
                                       .context = &current,
                                       .returned = &running_task::returned,
                                       .stop_token = &running_task::stop_token,
-                                      .stop_requested = &running_task::stop_requested};
-        std::vector<std::byte> thrown;
+                                      .stop_requested = &running_task::stop_requested,
+                                      .step = &running_task::step,
+                                      .send_part = &running_task::send_part};
+        task_end end{.outcome = wire::reply_outcome::value};
         try {
             entry.invoke(invocation);
         } catch (...) {
-            describe_end(invocation.stage, reply, thrown);
+            end = describe_end(invocation.stage, max_payload_bytes_);
+            if (end.outcome == wire::reply_outcome::threw) {
+                service_.page->slots().finish(reply.sequence);
+            }
         }
         this_thread_task = nullptr;
         current.stop.reset();
+        reply.outcome = end.outcome;
+        reply.text = end.text;
         const bool sent = connection_.reply(reply, reply.outcome == wire::reply_outcome::value
                                                        ? result_.bytes()
-                                                       : std::span<const std::byte>(thrown));
+                                                       : std::span<const std::byte>(end.thrown));
         forget_large_result();
         return sent;
-    }
-
-    // Called while the exception is handled. The text of the reply lives in text_.
-    void describe_end(detail::call_stage stage, wire::reply_header& reply,
-                      std::vector<std::byte>& thrown) {
-        if (stage == detail::call_stage::running) {
-            service_.page->slots().finish(reply.sequence);
-            reply.outcome = wire::reply_outcome::threw;
-            thrown = exceptions::encode_exception(std::current_exception());
-            if (thrown.size() > max_payload_bytes_) {
-                thrown.clear(); // it costs its detail, not the worker
-            }
-            return;
-        }
-        reply.outcome = stage == detail::call_stage::decoding ? wire::reply_outcome::decode_failed
-                                                              : wire::reply_outcome::encode_failed;
-        try {
-            throw;
-        } catch (const encode_error& error) {
-            if (error.too_large()) {
-                reply.outcome = wire::reply_outcome::too_large;
-            }
-            text_ = error.what();
-        } catch (const std::exception& error) {
-            text_ = error.what();
-        } catch (...) {
-            text_ = "its codec threw something that is no std::exception";
-        }
-        reply.text = text_;
     }
 
     void forget_large_result() {
@@ -251,7 +249,6 @@ private:
     wire::frame_reader frames_;
     const std::size_t max_payload_bytes_; // what the parent takes, less the greatest head
     encoder result_;
-    std::string text_;
     std::vector<named_module> modules_; // by number
     std::uint64_t next_sequence_ = 0;
 };

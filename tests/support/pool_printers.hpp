@@ -38,6 +38,8 @@ inline std::ostream& operator<<(std::ostream& os, action_kind kind) {
         return os << "request_exit";
     case action_kind::kill:
         return os << "kill";
+    case action_kind::lose:
+        return os << "lose";
     case action_kind::complete:
         return os << "complete";
     case action_kind::shutdown_complete:
@@ -73,7 +75,8 @@ inline std::ostream& operator<<(std::ostream& os, worker_state state) {
 }
 
 inline std::ostream& operator<<(std::ostream& os, slot_state state) {
-    static constexpr const char* names[] = {"recalled", "offered", "begun", "finished"};
+    static constexpr const char* names[] = {"recalled", "offered", "begun", "finished",
+                                            "begun_in_part"};
     return os << names[static_cast<int>(state)];
 }
 

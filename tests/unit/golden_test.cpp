@@ -83,6 +83,8 @@ TEST_CASE("golden: commands") {
 TEST_CASE("golden: reports") {
     check_golden("reply_value", reply_header{.sequence = 0x0102030405060708},
                  test::to_bytes("the result"), parse_report);
+    check_golden("reply_part", reply_header{.sequence = 8, .outcome = reply_outcome::part},
+                 test::to_bytes("some results"), parse_report);
     check_golden("reply_unknown_function",
                  reply_header{.sequence = 1,
                               .outcome = reply_outcome::unknown_function,
@@ -107,7 +109,7 @@ TEST_CASE("golden: reports") {
                  {}, parse_report);
     const bytes id = test::counting_bytes(20);
     check_golden("hello",
-                 hello{.version = 2, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
+                 hello{.version = 3, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
                  parse_report);
     check_golden("log", log_text{"main() was entered and coproc::init() was not"}, {},
                  parse_report);

@@ -68,6 +68,7 @@ TEST_CASE("messages: commands come back as they were") {
 TEST_CASE("messages: reports come back as they were") {
     check_report(reply_header{.sequence = 0});
     check_report(reply_header{.sequence = UINT64_MAX});
+    check_report(reply_header{.sequence = 6, .outcome = reply_outcome::part});
     for (const reply_outcome outcome :
          {reply_outcome::unknown_function, reply_outcome::decode_failed, reply_outcome::threw,
           reply_outcome::encode_failed, reply_outcome::too_large}) {

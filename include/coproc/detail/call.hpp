@@ -2,6 +2,7 @@
 
 // A call on its way: encoded by the caller, decoded and made by the worker.
 
+#include <coproc/detail/chunk.hpp>
 #include <coproc/detail/member_function.hpp>
 #include <coproc/detail/task.hpp>
 #include <coproc/detail/wire_signature.hpp>
@@ -37,6 +38,10 @@ struct invocation {
     std::stop_token (*stop_token)(void*);
     bool (*stop_requested)(void*) noexcept = nullptr;
     call_stage stage = call_stage::decoding;
+    // Only of chunks: how far they have come (memory::progress), and the results until now are to
+    // be sent. False: nobody is there to take them.
+    void (*step)(void*, std::uint64_t) noexcept = nullptr;
+    bool (*send_part)(void*) = nullptr;
 };
 
 using invoker = void (*)(invocation&);
@@ -63,23 +68,36 @@ struct COPROC_LOCAL task_invoker;
 template <class F, bool TakesToken, class... P>
 struct COPROC_LOCAL task_invoker<F, TakesToken, types<P...>> {
     /// Runs the task. Exceptions pass through; `task.stage` says what they mean.
-    COPROC_LOCAL static void invoke(invocation& task) {
-        F function = function_of(task);
-        // Braces: from left to right.
-        std::tuple<typename parameter<P>::held...> held{parameter<P>::decode(task.arguments)...};
-        task.arguments.finish();
-        std::apply([&](auto&... values) { pass(task, function, parameter<P>::pass(values)...); },
-                   held);
-    }
+    COPROC_LOCAL static void invoke(invocation& task) { invoke_with(task, task.arguments, 0); }
+
+    /// Runs each element of a chunk. No exception of theirs passes.
+    COPROC_LOCAL static void invoke_chunk(invocation& chunk) { run_chunk(chunk, &invoke_with); }
 
 private:
-    static F function_of(invocation& task) {
+    /// The function and its first values come from `common`, which may be the arguments' decoder.
+    COPROC_LOCAL static void invoke_with(invocation& task, decoder& common,
+                                         [[maybe_unused]] std::size_t common_values) {
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            F function = function_of(task, common);
+            // Braces: from left to right.
+            std::tuple<typename parameter<P>::held...> held{
+                parameter<P>::decode(I < common_values ? common : task.arguments)...};
+            common.finish();
+            task.arguments.finish();
+            std::apply(
+                [&](auto&... values) { pass(task, function, parameter<P>::pass(values)...); },
+                held);
+        }
+        (std::index_sequence_for<P...>{});
+    }
+
+    static F function_of(invocation& task, decoder& common) {
         if constexpr (std::is_pointer_v<F>) {
             return reinterpret_cast<F>(reinterpret_cast<std::uintptr_t>(task.function));
         } else if constexpr (std::is_member_function_pointer_v<F>) {
-            return decode_member<F>(task.arguments, task.function);
+            return decode_member<F>(common, task.function);
         } else if constexpr (has_state<F>) {
-            return task.arguments.read<F>();
+            return common.read<F>();
         } else {
             return F();
         }
@@ -154,6 +172,10 @@ struct call {
     using function_type = std::decay_t<F>;
     using parameters = typename task::parameters; // those that follow what encode_function writes
 
+    using entry = task_invoker<function_type, task::shape::takes_token, parameters>;
+    /// Parameters that are bound, not given by elements of a map.
+    static constexpr std::size_t bound_values = 0;
+
     static target target_of(const function_type& function) noexcept {
         if constexpr (is_named<function_type>) {
             return {.invoke = nullptr,
@@ -161,7 +183,18 @@ struct call {
                     .exported = function.name,
                     .signature = signature_of(static_cast<const function_type*>(nullptr))};
         } else {
-            return target_in_program(function);
+            return target_in_program(function, &entry::invoke);
+        }
+    }
+
+    /// The same function, for each element of a chunk.
+    static target target_of_chunk(const function_type& function) noexcept {
+        if constexpr (is_named<function_type>) {
+            target named = target_of(function);
+            named.signature = signature_for_chunks(named.signature);
+            return named;
+        } else {
+            return target_in_program(function, &entry::invoke_chunk);
         }
     }
 
@@ -185,16 +218,14 @@ struct call {
     }
 
 private:
-    static target target_in_program(const function_type& function) noexcept {
-        using entry =
-            task_invoker<function_type, task::shape::takes_token, typename task::parameters>;
+    static target target_in_program(const function_type& function, invoker invoke) noexcept {
         if constexpr (std::is_pointer_v<function_type>) {
-            return {&entry::invoke,
+            return {invoke,
                     reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(function))};
         } else if constexpr (std::is_member_function_pointer_v<function_type>) {
-            return {&entry::invoke, code_of_member(function)};
+            return {invoke, code_of_member(function)};
         } else {
-            return {&entry::invoke, nullptr, name_carried_by<function_type>};
+            return {invoke, nullptr, name_carried_by<function_type>};
         }
     }
 
@@ -219,6 +250,7 @@ private:
         using parameters = typename type::parameters;
         using of_bound = typename matched<parameters, types<>, B...>::type;
         using left = typename without_first<parameters, sizeof...(B)>::type;
+        static constexpr std::size_t count = sizeof...(B);
     };
 
 public:
@@ -226,10 +258,18 @@ public:
     using function_type = std::remove_cvref_t<F>;
     using flat_call = typename opened<function_type>::type;
     using parameters = typename opened<function_type>::left;
+    static constexpr std::size_t bound_values =
+        opened<function_type>::count + flat_call::bound_values;
 
     static target target_of(const function_type& function) noexcept {
         return function_type::apply(function, [](const auto& inner, const auto&...) {
             return flat_call::target_of(inner);
+        });
+    }
+
+    static target target_of_chunk(const function_type& function) noexcept {
+        return function_type::apply(function, [](const auto& inner, const auto&...) {
+            return flat_call::target_of_chunk(inner);
         });
     }
 
@@ -252,8 +292,7 @@ public:
 
 /// The caller's side of a result that arrived.
 template <class R>
-R decode_result(std::span<const std::byte> bytes) {
-    decoder in(bytes);
+R decode_result(decoder in) {
     if constexpr (std::is_void_v<R>) {
         in.finish();
     } else {
@@ -261,6 +300,10 @@ R decode_result(std::span<const std::byte> bytes) {
         in.finish();
         return result;
     }
+}
+template <class R>
+R decode_result(std::span<const std::byte> bytes) {
+    return decode_result<R>(decoder(bytes));
 }
 
 } // namespace coproc::detail

@@ -24,7 +24,9 @@ std::optional<coproc::element<R>> next_element(stream_core& stream) {
     if (!next.job) {
         return std::nullopt;
     }
-    return coproc::element<R>(take_result<R>(*next.job), next.index);
+    return coproc::element<R>(is_chunk(*next.job) ? take_element<R>(*next.job, next.offset)
+                                                  : take_result<R>(*next.job),
+                              next.index);
 }
 
 /// Values with their places in the range, as they come.

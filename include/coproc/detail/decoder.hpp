@@ -13,6 +13,10 @@
 
 namespace coproc {
 
+namespace detail {
+struct records;
+}
+
 /**
  * @brief Says that bytes from the other side are not the values that they should be.
  *
@@ -93,6 +97,12 @@ public:
     [[noreturn]] void fail(const char* what) const { fail(what, position()); }
 
 private:
+    friend struct detail::records;
+
+    /// Reads a part of a message; places are still counted from the beginning of the whole.
+    decoder(const std::byte* begin, const std::byte* next, const std::byte* end) noexcept
+        : begin_(begin), next_(next), end_(end) {}
+
     struct nesting {
         explicit nesting(decoder& in) : in_(in) {
             if (in_.depth_ == max_nesting) {

@@ -42,6 +42,8 @@ private:
 
 namespace detail {
 
+struct records;
+
 struct free_bytes {
     void operator()(std::byte* bytes) const noexcept { std::free(bytes); }
 };
@@ -144,6 +146,8 @@ public:
     }
 
 private:
+    friend struct detail::records;
+
     struct nesting {
         explicit nesting(encoder& out) : out_(out) {
             if (out_.depth_ == max_nesting) {

@@ -15,7 +15,7 @@ namespace coproc::detail {
 class COPROC_API exported_function {
 public:
     exported_function(const char* name, std::uint64_t signature, const std::type_info& type,
-                      invoker invoke) noexcept;
+                      invoker invoke, invoker invoke_chunk) noexcept;
     ~exported_function();
     exported_function(const exported_function&) = delete;
     exported_function& operator=(const exported_function&) = delete;
@@ -24,6 +24,7 @@ public:
     const std::uint64_t signature;
     const std::type_info& type; // of the function as callers see it, for sentences
     const invoker invoke;
+    const invoker invoke_chunk;
     exported_function* next = nullptr;
 };
 
@@ -90,4 +91,5 @@ struct export_of {
                          ::coproc::detail::export_of<&__VA_ARGS__>::function>(),                   \
                      ::coproc::detail::export_of<&__VA_ARGS__>::exported::template type<           \
                          ::coproc::detail::export_of<&__VA_ARGS__>::function>(),                   \
-                     &::coproc::detail::export_of<&__VA_ARGS__>::entry::invoke);
+                     &::coproc::detail::export_of<&__VA_ARGS__>::entry::invoke,                    \
+                     &::coproc::detail::export_of<&__VA_ARGS__>::entry::invoke_chunk);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -87,11 +88,24 @@ struct job_end {
     std::span<const std::byte> payload;
 };
 
+/// Bytes of a value, as a part of what a worker sent.
+struct value_place {
+    std::span<const std::byte> message;
+    std::size_t begin;
+    std::size_t end;
+};
+
 enum class withdrawal : std::uint8_t { total, partial, terminal };
 
 COPROC_API bool is_done(const job_core&) noexcept;
 COPROC_API job_end end_of(const job_core&) noexcept;
 COPROC_API failure failure_of(const job_core&);
+/// Whether the job is one of several elements of a map, which have results of their own.
+COPROC_API bool is_chunk(const job_core&) noexcept;
+/// The value of an element, or nothing. Only for chunks that are done; asked for in order.
+COPROC_API std::optional<value_place> value_of_element(const job_core&, std::size_t offset);
+/// Why it has none.
+COPROC_API failure failure_of_element(const job_core&, std::size_t offset);
 /// The result's bytes were no value of the type.
 COPROC_API failure undecodable(const job_core&, const char* what);
 /// There was no memory here to decode it.

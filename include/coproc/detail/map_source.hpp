@@ -3,12 +3,14 @@
 // Where the tasks of executor::map come from: ranges, advanced in step.
 
 #include <coproc/detail/call.hpp>
+#include <coproc/detail/chunk.hpp>
 #include <coproc/detail/stream_core.hpp>
 #include <coproc/detail/submission.hpp>
 #include <coproc/options.hpp>
 #include <coproc/submit.hpp>
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <new>
 #include <optional>
@@ -42,31 +44,11 @@ void convert(types<P, Rest...>, Then&& then, Arg&& arg, Args&&... args) {
         std::forward<Args>(args)...);
 }
 
-template <class F, class... Views>
-class map_source final : public task_source {
-    using call = detail::call<const F&, std::ranges::range_reference_t<Views>...>;
-    using parameters = typename call::parameters;
-
+/// Ranges advanced in step; the shortest ends them.
+template <class... Views>
+class zipped {
 public:
-    using result_type = std::remove_cvref_t<typename call::task::returned>;
-
-    map_source(std::shared_ptr<executor_impl> executor, const map_options& options, F function,
-               Views... ranges)
-        : task_source(std::move(executor), options.task),
-          function_(std::move(function)),
-          ranges_(std::move(ranges)...) {}
-
-    job_ptr pull() override {
-        job_ptr next;
-        if (advance()) {
-            with_element(
-                [&](auto&&... args) { next = submit(std::forward<decltype(args)>(args)...); });
-        }
-        return next;
-    }
-
-private:
-    static constexpr auto each = std::index_sequence_for<Views...>{};
+    explicit zipped(Views... ranges) : ranges_(std::move(ranges)...) {}
 
     /// To the next element of each range. False: one of them has ended.
     bool advance() {
@@ -81,12 +63,46 @@ private:
         (each);
     }
 
+    /// Calls it with the element of each range.
     template <class Use>
     void with_element(Use&& use) {
         [&]<std::size_t... I>(std::index_sequence<I...>) { use(*std::get<I>(*at_)...); }
         (each);
     }
 
+private:
+    static constexpr auto each = std::index_sequence_for<Views...>{};
+
+    std::tuple<Views...> ranges_;
+    std::optional<std::tuple<std::ranges::iterator_t<Views>...>> at_; // none: not begun
+};
+
+template <class F, class... Views>
+using call_with_elements = call<const F&, std::ranges::range_reference_t<Views>...>;
+
+/// Each element is a task.
+template <class F, class... Views>
+class map_source final : public task_source {
+    using call = call_with_elements<F, Views...>;
+    using parameters = typename call::parameters;
+
+public:
+    map_source(std::shared_ptr<executor_impl> executor, const map_options& options, F function,
+               Views... ranges)
+        : task_source(std::move(executor), options.task),
+          function_(std::move(function)),
+          ranges_(std::move(ranges)...) {}
+
+    pulled pull() override {
+        pulled next;
+        if (ranges_.advance()) {
+            ranges_.with_element(
+                [&](auto&&... args) { next.job = submit(std::forward<decltype(args)>(args)...); });
+        }
+        return next;
+    }
+
+private:
     template <class... Args>
     job_ptr submit(Args&&... args) {
         submission next(*executor());
@@ -111,8 +127,102 @@ private:
     }
 
     F function_;
-    std::tuple<Views...> ranges_;
-    std::optional<std::tuple<std::ranges::iterator_t<Views>...>> at_; // none: not begun
+    zipped<Views...> ranges_;
+};
+
+/// Several elements are a task. An element that cannot be encoded is one of its own, which is
+/// refused; what ends the chunk before it comes first.
+template <class F, class... Views>
+class chunk_source final : public task_source {
+    using call = call_with_elements<F, Views...>;
+    using parameters = typename call::parameters;
+
+public:
+    chunk_source(std::shared_ptr<executor_impl> executor, const map_options& options, F function,
+                 Views... ranges)
+        : task_source(std::move(executor), options.task),
+          chunk_size_(options.chunk_size),
+          function_(std::move(function)),
+          ranges_(std::move(ranges)...),
+          chunk_(max_chunk_bytes(*this->executor())) {}
+
+    pulled pull() override {
+        while (chunk_.elements() < chunk_size_ && !chunk_.is_full() && !ended_ && !thrown_ &&
+               !refused_) {
+            gather();
+        }
+        if (!chunk_.empty()) {
+            return commit();
+        }
+        if (refused_) {
+            return {refuse(std::exchange(refused_, nullptr))};
+        }
+        if (thrown_) {
+            std::rethrow_exception(std::exchange(thrown_, nullptr));
+        }
+        return {};
+    }
+
+private:
+    void gather() {
+        try {
+            ended_ = !ranges_.advance();
+            if (!ended_) {
+                ranges_.with_element([&](auto&&... args) {
+                    convert(
+                        parameters{}, [&](const auto&... values) { encode(values...); },
+                        std::forward<decltype(args)>(args)...);
+                });
+            }
+        } catch (...) {
+            thrown_ = std::current_exception();
+        }
+    }
+
+    template <class... Values>
+    void encode(const Values&... values) {
+        try {
+            if (chunk_.empty()) {
+                chunk_.begin(call::bound_values);
+                call::encode_function(chunk_.out(), function_);
+            }
+            chunk_.begin_element();
+            encode_each(chunk_.out(), parameters{}, values...);
+            chunk_.end_element();
+        } catch (const std::bad_alloc&) {
+            chunk_.drop_element();
+            throw;
+        } catch (...) {
+            chunk_.drop_element();
+            refused_ = std::current_exception();
+        }
+    }
+
+    pulled commit() {
+        const std::size_t elements = chunk_.elements();
+        chunk_.finish();
+        job_ptr made = submit_chunk(*executor(), chunk_.out(), options(),
+                                    call::target_of_chunk(function_), elements);
+        chunk_.advance();
+        return {std::move(made), elements};
+    }
+
+    job_ptr refuse(const std::exception_ptr& why) {
+        submission refused(*executor());
+        try {
+            std::rethrow_exception(why);
+        } catch (...) {
+            return refused.refuse(options(), call::target_of_chunk(function_));
+        }
+    }
+
+    const std::size_t chunk_size_;
+    F function_;
+    zipped<Views...> ranges_;
+    chunk_builder chunk_;
+    std::exception_ptr refused_; // what the codec of the next element threw
+    std::exception_ptr thrown_;  // what the range threw
+    bool ended_ = false;
 };
 
 } // namespace coproc::detail

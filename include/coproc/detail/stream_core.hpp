@@ -21,6 +21,12 @@ namespace coproc::detail {
 
 class executor_impl;
 
+/// The next task of a stream, and for how many elements it stands. No job: there is none.
+struct pulled {
+    job_ptr job = {};
+    std::size_t elements = 1;
+};
+
 /// Where the tasks of a stream come from.
 class task_source {
 public:
@@ -32,10 +38,10 @@ public:
     task_source& operator=(const task_source&) = delete;
     virtual ~task_source() = default;
 
-    /// Submits the task of the next element; null: the range has ended. Called where the reader of
+    /// Submits the next task; none: the range has ended. Called where the reader of
     /// the stream is. Throws what the range throws; it is not called again after that, nor after
     /// the end.
-    virtual job_ptr pull() = 0;
+    virtual pulled pull() = 0;
 
     const std::shared_ptr<executor_impl>& executor() const noexcept { return executor_; }
     const task_options& options() const noexcept { return options_; }
@@ -49,10 +55,11 @@ private:
 class stream_core;
 using stream_ptr = std::shared_ptr<stream_core>;
 
-/// The task of one element, which is done. No job: there is none, or none yet.
+/// One element, whose task is done. No job: there is none, or none yet.
 struct taken {
     std::size_t index = 0;
     job_ptr job = {};
+    std::size_t offset = 0; ///< of the element in its task
 };
 
 /// Throws std::invalid_argument, naming the field.

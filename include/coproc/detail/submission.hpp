@@ -12,6 +12,12 @@ namespace coproc::detail {
 
 class executor_impl;
 
+/// The longest message of a chunk of several elements.
+COPROC_API std::size_t max_chunk_bytes(const executor_impl&) noexcept;
+/// As submission::commit, for a message with so many elements of a map, which is taken.
+COPROC_API job_ptr submit_chunk(executor_impl&, encoder& message, const task_options&,
+                                const target&, std::size_t elements);
+
 /// One submit on its way: the arguments are encoded into memory that the thread reuses, then
 /// committed.
 class submission {

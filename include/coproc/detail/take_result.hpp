@@ -2,22 +2,26 @@
 
 #include <coproc/detail/call.hpp>
 #include <coproc/detail/job_core.hpp>
+#include <coproc/detail/records.hpp>
 #include <coproc/result.hpp>
 
+#include <cstddef>
 #include <new>
+#include <optional>
 
 namespace coproc::detail {
 
 /// Decodes a value that a job gave. Throws only std::bad_alloc.
 template <class R>
-result<R> decode_value(const job_core& job, std::span<const std::byte> payload) {
+result<R> decode_value(const job_core& job, const value_place& value) {
     try {
         if constexpr (std::is_void_v<R>) {
-            decode_result<void>(payload);
+            decode_result<void>(records::read(value.message, value.begin, value.end));
             return result<void>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<void>);
         } else {
-            return result<R>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<R>,
-                             decode_result<R>(payload));
+            return result<R>(
+                BOOST_OUTCOME_V2_NAMESPACE::in_place_type<R>,
+                decode_result<R>(records::read(value.message, value.begin, value.end)));
         }
     } catch (const std::bad_alloc&) {
         return result<R>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<failure>,
@@ -38,7 +42,17 @@ result<R> take_result(const job_core& job) {
     if (!end.has_value) {
         return result<R>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<failure>, failure_of(job));
     }
-    return decode_value<R>(job, end.payload);
+    return decode_value<R>(job, {end.payload, 0, end.payload.size()});
+}
+
+/// The same for one element of a chunk.
+template <class R>
+result<R> take_element(const job_core& chunk, std::size_t offset) {
+    if (const std::optional<value_place> value = value_of_element(chunk, offset)) {
+        return decode_value<R>(chunk, *value);
+    }
+    return result<R>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<failure>,
+                     failure_of_element(chunk, offset));
 }
 
 } // namespace coproc::detail

@@ -70,6 +70,9 @@ void describe_on_wire(std::string& text) {
     }
 }
 
+/// Goes with the name of a function that is called for each element of a chunk.
+constexpr std::uint64_t signature_for_chunks(std::uint64_t signature) { return ~signature; }
+
 /// What parameters and result look like in messages, as a number that differs if they do (FNV-1a).
 template <class R, class... P>
 std::uint64_t wire_signature() {
