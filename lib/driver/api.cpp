@@ -63,10 +63,12 @@ submission::submission(executor_impl& executor) : executor_(executor) {
         arguments_ = &mine.arguments;
     }
     arguments_->clear(executor.options().max_message_bytes);
+    luggage_access::set(*arguments_, &luggage_);
 }
 
 submission::~submission() {
     constexpr std::size_t kept = 64 * 1024;
+    luggage_access::set(*arguments_, nullptr);
     if (arguments_ == &this_threads_memory.arguments) {
         if (arguments_->size() > kept) { // they were refused
             *arguments_ = encoder();
@@ -78,7 +80,7 @@ submission::~submission() {
 }
 
 job_ptr submission::commit(const task_options& options, const target& what) {
-    return executor_.submit(*arguments_, options, what, 0);
+    return executor_.submit(*arguments_, std::move(luggage_), options, what, 0);
 }
 
 job_ptr submission::refuse(const task_options& options, const target& what) {
@@ -99,9 +101,9 @@ std::size_t max_chunk_bytes(const executor_impl& executor) noexcept {
     return executor.options().max_message_bytes - wire::max_head_bytes;
 }
 
-job_ptr submit_chunk(executor_impl& executor, encoder& message, const task_options& options,
-                     const target& what, std::size_t elements) {
-    return executor.submit(message, options, what, elements);
+job_ptr submit_chunk(executor_impl& executor, encoder& message, luggage_ptr luggage,
+                     const task_options& options, const target& what, std::size_t elements) {
+    return executor.submit(message, std::move(luggage), options, what, elements);
 }
 
 // ---- jobs

@@ -127,8 +127,8 @@ const char* name_function(const target& what, wire::task_header& header) {
 
 } // namespace
 
-job_ptr executor_impl::submit(encoder& arguments, const task_options& options, const target& what,
-                              std::size_t elements) {
+job_ptr executor_impl::submit(encoder& arguments, luggage_ptr luggage, const task_options& options,
+                              const target& what, std::size_t elements) {
     if (forked()) {
         return refuse(options, what, errc::forked, {});
     }
@@ -149,6 +149,7 @@ job_ptr executor_impl::submit(encoder& arguments, const task_options& options, c
     } else {
         j.set_arguments(arguments.release());
     }
+    j.luggage = std::move(luggage);
     j.grace = options.grace;
     j.priority = options.priority;
     j.retries = options.retries;

@@ -4,7 +4,7 @@
 #include "driver/job_core.hpp"
 #include "driver/ready_queue.hpp"
 #include "driver/worker_link.hpp"
-#include "memory/progress.hpp"
+#include "memory/chunk_step.hpp"
 #include "pool/pool.hpp"
 #include "process/oom_kills.hpp"
 
@@ -41,7 +41,8 @@ public:
     // ---- from any thread
 
     /// `elements`: those of a chunk; 0: it is none.
-    job_ptr submit(encoder& arguments, const task_options&, const target&, std::size_t elements);
+    job_ptr submit(encoder& arguments, luggage_ptr luggage, const task_options&, const target&,
+                   std::size_t elements);
     job_ptr refuse(const task_options&, const target&, errc, std::string cause);
     void withdraw(job_core&, withdrawal) noexcept;
     void add_waiter(job_core&, waiter&);
@@ -112,6 +113,8 @@ private:
     void take_ring(worker_link&, std::uint32_t worker);
     void take_report(worker_link&, std::uint32_t worker, const wire::report&, const wire::frame&,
                      auto& source);
+    void take_progress(worker_link&, std::uint32_t worker, const wire::progress_header&,
+                       const wire::frame&, auto& source);
     void store(job_core&, worker_link&, const wire::reply_header&, const wire::frame&,
                auto& source);
     bool store_part(job_core&, worker_link&, const wire::frame&, auto& source);

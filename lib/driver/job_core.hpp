@@ -2,6 +2,7 @@
 
 #include "coproc/detail/call.hpp"
 #include "coproc/detail/job_core.hpp"
+#include "coproc/detail/luggage.hpp"
 #include "failure_record.hpp"
 #include "pool/task.hpp"
 #include "stream/chunk_results.hpp"
@@ -58,6 +59,9 @@ public:
     void set_exported(std::string_view name) noexcept;
     void set_arguments(std::span<const std::byte> copied) noexcept;
     void set_arguments(payload taken);
+    /// The sinks among the arguments, until the task is done; guarded by the executor's mutex
+    /// then. Null: there are none.
+    luggage_ptr luggage;
     std::span<const std::byte> arguments() const noexcept;
     /// If the task stands for several elements of a map: those that are settled. Written under the
     /// executor's mutex until `done` is set, then the reader's. Else null.

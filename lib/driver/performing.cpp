@@ -182,8 +182,8 @@ void executor_impl::lose(const pool::action& a) {
 memory::chunk_loss executor_impl::loss_of(const job_core& job, const worker_link& l,
                                           std::uint64_t sequence) noexcept {
     const streams::chunk_results& chunk = job.chunk()->results;
-    return memory::judge_chunk(l.page->layout().progress.load(std::memory_order_acquire), sequence,
-                               chunk.first_of_run(), chunk.settled(), chunk.elements());
+    return memory::judge_chunk(l.page->layout().chunk_step.load(std::memory_order_acquire),
+                               sequence, chunk.first_of_run(), chunk.settled(), chunk.elements());
 }
 
 std::string executor_impl::cause_of(const pool::action& a, const worker_link* l) const {
@@ -197,6 +197,7 @@ std::string executor_impl::cause_of(const pool::action& a, const worker_link* l)
 // The job's end is stored. Takes over the reference that was counted for the pool.
 void executor_impl::finish(job_core& job) {
     job.set_done();
+    job.luggage.reset(); // so a progress ends when the task is seen to be done
     job_ptr counted(&job);
     waiter* w = std::exchange(job.waiters, nullptr);
     if (w == nullptr) {

@@ -154,6 +154,19 @@ bool stream_core::block() {
     return true;
 }
 
+namespace {
+
+/// The youngest first: else a worker might begin one because the one before it has gone.
+void withdraw_all(std::vector<job_ptr> jobs, withdrawal how) noexcept {
+    std::sort(jobs.begin(), jobs.end(),
+              [](const job_ptr& a, const job_ptr& b) { return (*a).id() > (*b).id(); });
+    for (const job_ptr& job : jobs) {
+        withdraw(*job, how);
+    }
+}
+
+} // namespace
+
 void stream_core::cancel(withdrawal how) noexcept {
     std::vector<job_ptr> jobs;
     {
@@ -165,9 +178,7 @@ void stream_core::cancel(withdrawal how) noexcept {
             complete_from_loop(*take_pending());
         }
     }
-    for (const job_ptr& job : jobs) {
-        withdraw(*job, how);
-    }
+    withdraw_all(std::move(jobs), how);
 }
 
 void stream_core::close(withdrawal how) noexcept {
@@ -184,9 +195,7 @@ void stream_core::close(withdrawal how) noexcept {
         }
         return std::move(source_);
     }();
-    for (const job_ptr& job : jobs) {
-        withdraw(*job, how);
-    }
+    withdraw_all(std::move(jobs), how);
 }
 
 // ---- what tasks do

@@ -1,4 +1,5 @@
 #include "driver/executor_impl.hpp"
+#include "driver/progress_core.hpp"
 #include "process/exiting.hpp"
 #include "process/modules.hpp"
 
@@ -157,12 +158,15 @@ void executor_impl::take_all(worker_link& l, std::uint32_t worker) {
     look_for_crash(l, worker);
     const std::size_t replies = std::exchange(l.replies, 0);
     pool_.drained(worker, replies, clock::now(), actions_);
-    if (replies > 0 && !l.look_posted && !l.gone && pool_.worker_at(worker).tasks.unsettled() > 0) {
+    const bool reported = std::exchange(l.reported, false);
+    if ((replies > 0 || reported) && !l.look_posted && !l.gone &&
+        pool_.worker_at(worker).tasks.unsettled() > 0) {
         look_again_later(worker);
     }
 }
 
 void executor_impl::take_frames(worker_link& l, std::uint32_t worker) {
+    bool drained = false;
     while (!l.distrusted) {
         const wire::frame_event event = l.reader.next();
         switch (event.kind) {
@@ -172,7 +176,10 @@ void executor_impl::take_frames(worker_link& l, std::uint32_t worker) {
             l.bell_armed = false;
             break;
         case wire::frame_kind::complete:
-            take_ring(l, worker); // what is in it was answered before
+            if (!drained) { // what is in it was sent before all that has been read by now
+                take_ring(l, worker);
+                drained = true;
+            }
             take_report(l, worker, wire::parse_report(event.frame.envelope), event.frame, l.reader);
             break;
         case wire::frame_kind::malformed:
@@ -183,8 +190,9 @@ void executor_impl::take_frames(worker_link& l, std::uint32_t worker) {
 }
 
 void executor_impl::take_ring(worker_link& l, std::uint32_t worker) {
-    // Each frame answers a task that it had, or is its last: so this comes to an end.
-    while (!l.distrusted) {
+    // Up to where it had come at the beginning: it may go on reporting as fast as it is read.
+    const std::uint64_t end = l.ring.published();
+    while (!l.distrusted && l.ring.position() < end) {
         wire::frame_event event;
         try {
             event = l.ring.next();
@@ -201,7 +209,8 @@ void executor_impl::take_ring(worker_link& l, std::uint32_t worker) {
             return;
         }
         const wire::report report = wire::parse_report(event.frame.envelope);
-        if (std::holds_alternative<wire::reply_header>(report)) {
+        if (std::holds_alternative<wire::reply_header>(report) ||
+            std::holds_alternative<wire::progress_header>(report)) {
             take_report(l, worker, report, event.frame, l.ring);
         } else {
             misbehaved(l, worker, "it left something in its ring that is no reply");
@@ -233,6 +242,8 @@ void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire
         } else {
             misbehaved(l, worker, "it answered a task that it did not have");
         }
+    } else if (const auto* progress = std::get_if<wire::progress_header>(&report)) {
+        take_progress(l, worker, *progress, frame, source);
     } else if (const auto* hello = std::get_if<wire::hello>(&report)) {
         take_hello(l, worker, *hello);
     } else if (const auto* log = std::get_if<wire::log_text>(&report)) {
@@ -272,6 +283,36 @@ bool executor_impl::store_part(job_core& job, worker_link& l, const wire::frame&
                                         ? source.take_payload()
                                         : wire::payload_buffer(frame.payload),
                                     l.child ? l.child->pid() : ::getpid());
+}
+
+void executor_impl::take_progress(worker_link& l, std::uint32_t worker,
+                                  const wire::progress_header& progress, const wire::frame& frame,
+                                  auto& source) {
+    if (!pool_.has(worker, progress.sequence)) {
+        misbehaved(l, worker, "it reported the progress of a task that it did not have");
+        return;
+    }
+    l.reported = true;
+    const auto* const job = static_cast<job_core*>(pool_.owner(worker, progress.sequence));
+    if (job == nullptr) { // it was given up, and must not wait for a reader
+        if (progress.sink < memory::max_sinks) {
+            l.page->acceptances().refuse(progress.sink, progress.sequence);
+            l.page->wake_acceptance_waiters(progress.sink);
+        }
+        return;
+    }
+    if (job->luggage == nullptr || progress.sink >= job->luggage->size()) {
+        misbehaved(l, worker, "it reported the progress of a task that has no such sink");
+        return;
+    }
+    std::optional<wire::payload_buffer> bytes;
+    try {
+        bytes = frame.payload.size() >= large_value ? source.take_payload()
+                                                    : wire::payload_buffer(frame.payload);
+    } catch (const std::bad_alloc&) {
+        // It costs the value.
+    }
+    job->luggage->arrive(l.page, progress, std::move(bytes));
 }
 
 void executor_impl::store(job_core& job, worker_link& l, const wire::reply_header& reply,

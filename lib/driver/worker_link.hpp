@@ -88,6 +88,7 @@ public:
     bool reaped = false;         ///< the process is; what it wrote may not have been taken yet
     bool gone = false;           ///< the pool has been told that it exited
     std::size_t replies = 0;     ///< since the pool was last told
+    bool reported = false;       ///< progress, since the ring was last looked at
     std::size_t unwritten = 0;   ///< tasks in the writer
     std::size_t stray_parts = 0; ///< of chunks that were given up, since the last reply
 

@@ -85,6 +85,11 @@ wire::frame_event reply_ring_reader::next() {
     return event;
 }
 
+std::uint64_t reply_ring_reader::published() const noexcept {
+    const std::uint64_t used = words_.tail.load(std::memory_order_acquire) - head_;
+    return head_ + std::min<std::uint64_t>(used, bytes_.size());
+}
+
 bool reply_ring_reader::arm() noexcept {
     words_.armed.store(1, std::memory_order_seq_cst);
     if (words_.tail.load(std::memory_order_seq_cst) == head_) {

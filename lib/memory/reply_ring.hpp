@@ -69,10 +69,15 @@ public:
      * @brief The next frame: need_more (the ring is empty), complete or malformed; never doorbell.
      *
      * A frame is valid until the following next(). After malformed it stays malformed. Throws
-     * std::bad_alloc. A worker can write as fast as this is called: who expects a certain number of
-     * replies stops when there are more.
+     * std::bad_alloc. A worker can write as fast as this is called: stop at `published()` of the
+     * moment when you began.
      */
     wire::frame_event next();
+
+    /// Where the frames end that are there now, and where the next one begins, counted in bytes
+    /// from the beginning of the ring's life. The first is never more than one ring away.
+    std::uint64_t published() const noexcept;
+    std::uint64_t position() const noexcept { return head_ - frames_.unfinished_bytes(); }
 
     /// The payload of the frame that next() gave last, as the caller's own.
     wire::payload_buffer take_payload() { return frames_.take_payload(); }

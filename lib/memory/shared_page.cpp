@@ -157,7 +157,26 @@ std::uint32_t* futex_of(std::atomic<std::uint64_t>& word) noexcept {
     return reinterpret_cast<std::uint32_t*>(&word);
 }
 
+void futex_wait(std::uint32_t* futex, std::uint32_t seen,
+                std::chrono::milliseconds at_most) noexcept {
+    const timespec limit{at_most.count() / 1000, at_most.count() % 1000 * 1'000'000};
+    ::syscall(SYS_futex, futex, FUTEX_WAIT, seen, &limit, nullptr, 0);
+}
+
+void futex_wake(std::uint32_t* futex) noexcept {
+    ::syscall(SYS_futex, futex, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
 } // namespace
+
+void shared_page::wait_for_acceptance(std::size_t sink, acceptance seen,
+                                      std::chrono::milliseconds at_most) const noexcept {
+    futex_wait(acceptances().futex(sink), acceptances::futex_value(seen), at_most);
+}
+
+void shared_page::wake_acceptance_waiters(std::size_t sink) const noexcept {
+    futex_wake(acceptances().futex(sink));
+}
 
 void shared_page::request_stop(std::uint64_t sequence) const noexcept {
     layout_->stop.store(sequence + 1, std::memory_order_release);
@@ -166,13 +185,9 @@ void shared_page::request_stop(std::uint64_t sequence) const noexcept {
 
 void shared_page::wait_for_stop(std::uint64_t seen,
                                 std::chrono::milliseconds at_most) const noexcept {
-    const timespec limit{at_most.count() / 1000, at_most.count() % 1000 * 1'000'000};
-    ::syscall(SYS_futex, futex_of(layout_->stop), FUTEX_WAIT, static_cast<std::uint32_t>(seen),
-              &limit, nullptr, 0);
+    futex_wait(futex_of(layout_->stop), static_cast<std::uint32_t>(seen), at_most);
 }
 
-void shared_page::wake_stop_waiters() const noexcept {
-    ::syscall(SYS_futex, futex_of(layout_->stop), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
-}
+void shared_page::wake_stop_waiters() const noexcept { futex_wake(futex_of(layout_->stop)); }
 
 } // namespace coproc::memory

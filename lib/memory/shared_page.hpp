@@ -1,5 +1,6 @@
 #pragma once
 
+#include "memory/acceptances.hpp"
 #include "memory/claims.hpp"
 #include "memory/crash_record.hpp"
 #include "memory/reply_ring.hpp"
@@ -26,16 +27,17 @@ struct worker_settings {
 /// What lies where. All of it is zero in the beginning but the version. An idle worker touches the
 /// first page and what it writes of the crash record.
 struct page_layout {
-    static constexpr std::uint32_t current_version = 2;
+    static constexpr std::uint32_t current_version = 3;
 
     std::uint32_t version;
     std::uint32_t bytes; ///< sizeof(page_layout): tells builds with another layout
     worker_settings settings;
     /// The sequence number of the task that shall stop, plus one. The parent writes it.
     alignas(64) std::atomic<std::uint64_t> stop;
-    /// How far the worker is in a chunk (progress.hpp). The worker writes it.
-    alignas(64) std::atomic<std::uint64_t> progress;
+    /// How far the worker is in a chunk (chunk_step.hpp). The worker writes it.
+    alignas(64) std::atomic<std::uint64_t> chunk_step;
     ring_words ring;
+    alignas(64) acceptance_word acceptances[max_sinks];
     alignas(64) slot slots[slot_count];
     alignas(64) crash_record crash;
     alignas(4096) std::byte ring_memory[ring_bytes];
@@ -81,6 +83,15 @@ public:
 
     claims slots() const noexcept { return claims(layout_->slots); }
     std::span<std::byte> ring_memory() const noexcept { return layout_->ring_memory; }
+
+    memory::acceptances acceptances() const noexcept {
+        return memory::acceptances(layout_->acceptances);
+    }
+    /// Sleeps while the word still says what was seen, until it is changed or the time is over.
+    void wait_for_acceptance(std::size_t sink, acceptance seen,
+                             std::chrono::milliseconds at_most) const noexcept;
+    /// After a change.
+    void wake_acceptance_waiters(std::size_t sink) const noexcept;
 
     /// Asks a running task to stop, and wakes who waits for it.
     void request_stop(std::uint64_t sequence) const noexcept;

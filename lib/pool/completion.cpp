@@ -124,6 +124,10 @@ task* pool::owner(std::uint32_t index, std::uint64_t sequence) {
     return entry == nullptr ? nullptr : entry->owner;
 }
 
+bool pool::has(std::uint32_t index, std::uint64_t sequence) {
+    return workers_[index].tasks.find(sequence) != nullptr;
+}
+
 bool pool::replied(std::uint32_t index, std::uint64_t sequence, actions& out) {
     worker& w = workers_[index];
     pipe_entry* entry = w.tasks.find(sequence);

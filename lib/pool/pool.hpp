@@ -99,6 +99,8 @@ public:
     void ready(std::uint32_t worker, time_point now, actions& out);
     /// Who waits for the answer to this task; null: nobody, or no such task.
     task* owner(std::uint32_t worker, std::uint64_t sequence);
+    /// Whether the worker was given this task and has not answered it, given up or not.
+    bool has(std::uint32_t worker, std::uint64_t sequence);
     /// The worker answered. False: it was never asked, which no honest worker does.
     [[nodiscard]] bool replied(std::uint32_t worker, std::uint64_t sequence, actions& out);
     /// All answers that were there have been passed to `replied`, `replies` in number.

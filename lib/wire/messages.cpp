@@ -90,6 +90,8 @@ std::size_t words_of(const log_text& log) noexcept {
     return envelope_words<Report>(text_words(cut(log.text)));
 }
 
+std::size_t words_of(const progress_header&) noexcept { return envelope_words<Report>(0); }
+
 template <class Message>
 std::size_t head_bytes_of(const Message& message) noexcept {
     const std::size_t envelope_bytes = words_of(message) * word_bytes;
@@ -183,6 +185,13 @@ void fill(const hello& from, Report::Builder report) {
 void fill(const log_text& from, Report::Builder report) {
     const std::string_view text = cut(from.text);
     copy_text(text, report.initLog(static_cast<unsigned>(text.size())));
+}
+
+void fill(const progress_header& from, Report::Builder report) {
+    report.setSequence(from.sequence);
+    Report::Progress::Builder progress = report.initProgress();
+    progress.setSink(from.sink);
+    progress.setSkipped(from.skipped);
 }
 
 /// Builds the envelope in its place. A FlatMessageBuilder takes exactly the words that it is given,
@@ -284,6 +293,12 @@ report read(Report::Reader from) {
     }
     case Report::LOG:
         return log_text{view(from.getLog())};
+    case Report::PROGRESS: {
+        const Report::Progress::Reader progress = from.getProgress();
+        return progress_header{.sequence = from.getSequence(),
+                               .sink = progress.getSink(),
+                               .skipped = progress.getSkipped()};
+    }
     }
     return message_error::unknown;
 }
@@ -326,6 +341,8 @@ using task_layout =
                  &task_header::invoker, &task_header::function, &task_header::deadline_ns,
                  &task_header::run_limit_ns>;
 using reply_layout = fixed_layout<reply_header, &reply_header::sequence>;
+using progress_layout = fixed_layout<progress_header, &progress_header::sequence,
+                                     &progress_header::sink, &progress_header::skipped>;
 
 /// A task without texts.
 const task_layout& plain_task() {
@@ -342,6 +359,14 @@ const reply_layout& plain_reply() {
                                      [](const reply_header& reply, std::span<std::byte> out) {
                                          return envelope_of<Report>(reply, out);
                                      });
+    return layout;
+}
+
+const progress_layout& plain_progress() {
+    static const progress_layout layout(
+        progress_header{}, [](const progress_header& progress, std::span<std::byte> out) {
+            return envelope_of<Report>(progress, out);
+        });
     return layout;
 }
 
@@ -374,6 +399,9 @@ report parse_report(std::span<const std::byte> envelope) {
     if (reply_header reply; plain_reply().read(envelope, reply)) {
         return reply;
     }
+    if (progress_header progress; plain_progress().read(envelope, progress)) {
+        return progress;
+    }
     return parse<Report, report>(envelope);
 }
 
@@ -387,6 +415,7 @@ std::size_t head_bytes(const request_exit& request) noexcept { return head_bytes
 std::size_t head_bytes(const reply_header& reply) noexcept { return head_bytes_of(reply); }
 std::size_t head_bytes(const hello& greeting) noexcept { return head_bytes_of(greeting); }
 std::size_t head_bytes(const log_text& log) noexcept { return head_bytes_of(log); }
+std::size_t head_bytes(const progress_header& progress) noexcept { return head_bytes_of(progress); }
 
 std::size_t encode(const task_header& task, std::uint64_t payload_bytes, std::span<std::byte> out) {
     return has_texts(task) ? encode_as<Command>(task, payload_bytes, out)
@@ -411,6 +440,11 @@ std::size_t encode(const hello& greeting, std::uint64_t payload_bytes, std::span
 }
 std::size_t encode(const log_text& log, std::uint64_t payload_bytes, std::span<std::byte> out) {
     return encode_as<Report>(log, payload_bytes, out);
+}
+
+std::size_t encode(const progress_header& progress, std::uint64_t payload_bytes,
+                   std::span<std::byte> out) {
+    return encode_plain(plain_progress(), progress, payload_bytes, out);
 }
 
 } // namespace coproc::wire

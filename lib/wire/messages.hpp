@@ -16,7 +16,7 @@
 // envelope, so they are valid as long as the frame.
 namespace coproc::wire {
 
-inline constexpr std::uint32_t protocol_version = 3;
+inline constexpr std::uint32_t protocol_version = 4;
 
 /// A deadline or a run limit that never comes.
 inline constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
@@ -100,6 +100,15 @@ struct log_text {
     friend bool operator==(const log_text&, const log_text&) = default;
 };
 
+/// What a task reports while it runs; the payload holds the value.
+struct progress_header {
+    std::uint64_t sequence = 0;
+    std::uint16_t sink = 0;
+    std::uint32_t skipped = 0; ///< values dropped by the worker since the last one that was sent
+
+    friend bool operator==(const progress_header&, const progress_header&) = default;
+};
+
 /// Why an envelope is not a message.
 enum class message_error : std::uint8_t {
     malformed, ///< not Cap'n Proto, or a pointer in it leads nowhere
@@ -113,7 +122,7 @@ const char* describe(message_error error) noexcept;
 using command = std::variant<message_error, task_header, module_header, request_exit>;
 
 /// What an envelope from a worker says.
-using report = std::variant<message_error, reply_header, hello, log_text>;
+using report = std::variant<message_error, reply_header, hello, log_text, progress_header>;
 
 /// @{
 /// What an envelope says. Every byte of it may be hostile; it must not change meanwhile, and is
@@ -135,6 +144,7 @@ std::size_t head_bytes(const request_exit& request) noexcept;
 std::size_t head_bytes(const reply_header& reply) noexcept;
 std::size_t head_bytes(const hello& greeting) noexcept;
 std::size_t head_bytes(const log_text& log) noexcept;
+std::size_t head_bytes(const progress_header& progress) noexcept;
 /// @}
 
 /// @{
@@ -150,6 +160,8 @@ std::size_t encode(const reply_header& reply, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
 std::size_t encode(const hello& greeting, std::uint64_t payload_bytes, std::span<std::byte> out);
 std::size_t encode(const log_text& log, std::uint64_t payload_bytes, std::span<std::byte> out);
+std::size_t encode(const progress_header& progress, std::uint64_t payload_bytes,
+                   std::span<std::byte> out);
 /// @}
 
 } // namespace coproc::wire

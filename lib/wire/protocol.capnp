@@ -37,7 +37,7 @@
 #                      worker cannot serve
 #     parent           nothing before the worker's hello was accepted; then module, task and
 #                      requestExit
-#     worker           reply (ring or socket), doorbell (socket), log (socket)
+#     worker           reply and progress (ring or socket), doorbell (socket), log (socket)
 #
 # Tasks and sequence numbers
 # --------------------------
@@ -67,14 +67,18 @@
 # A worker answers each task that it has begun exactly once, with the task's sequence number, and
 # completely before it begins another one. A reply goes into the reply ring if there is room for it
 # now and it is no larger than a quarter of the ring, else over the socket. The ring holds replies
-# and nothing else, one frame after the other, each wrapping around the end where it meets it, and
-# only whole frames are published. After publishing one the worker sends a doorbell if the parent
+# and progress and nothing else, one frame after the other, each wrapping around the end where it
+# meets it, and only whole frames are published. After publishing one the worker sends a doorbell if the parent
 # has armed the bell. A doorbell may come late: when the parent has found the replies by itself, it
 # means nothing.
 #
 # The parent drains the ring before it takes a reply from the socket, so that it misses none that
 # came earlier. It may find later ones there as well: a worker that has sent a reply over the socket
 # goes on. Replies are therefore matched by sequence number and never by their order.
+#
+# What one task sends arrives in the order in which it was sent, its reply last: its frames go into
+# the ring until one goes over the socket, and from then on all of them go over the socket. As the
+# parent drains the ring before it takes what came over the socket, none is overtaken.
 #
 # Chunks
 # ------
@@ -87,7 +91,28 @@
 # The records may come in several replies. Those before the last are `part`: they settle nothing but
 # the elements whose results they hold, at least one, and the task goes on. The last reply is
 # `value` and holds the rest, or a failure that is about all elements that are left. In the word
-# `progress` of the shared page the worker says which element it is at (lib/memory/progress.hpp).
+# `chunk_step` of the shared page the worker says which element it is at (lib/memory/chunk_step.hpp).
+#
+# Progress
+# --------
+# A task whose arguments contain sinks, at most 16 different ones, may report values through them
+# while it runs: one progress frame each, with the task's sequence number and the number of the sink.
+# In the arguments, a sink is its number (UInt16), whether the task shall wait (a bool) and how many
+# values may be held back for it (UInt64). The elements of a chunk share their sinks.
+#
+# The parent keeps as many values as the reader of the progress has asked for, however many come.
+# Without waiting, a worker that finds no room at the moment holds values back, and drops the oldest
+# of them beyond the number in the sink: how many it has dropped before a value stands in its frame.
+# What is held back when the function has ended is sent before the reply. With waiting, the worker
+# goes on with the task when the value is settled: the acceptance word of the sink in the shared page,
+# which the parent writes, says how many values of the task are, and whether values are still wanted
+# at all (lib/memory/acceptances.hpp). It stops waiting, too, when the task is asked to stop and when
+# the parent has closed the socket. A worker that does not wait where it should loses the values that
+# have no place: the parent keeps one of them for each sink.
+#
+# Progress of a task that the worker does not have, or through a sink that the task was not given,
+# breaks the protocol. Progress of a task that was given up is thrown away. A payload that cannot be
+# decoded costs its value.
 #
 # Death
 # -----
@@ -107,11 +132,12 @@
 #     1    the first
 #     2    a task may name an exported function in place of an address
 #     3    chunks: several elements of a map in one task, whose results may come in parts
+#     4    progress: what a task reports while it runs
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("coproc::protocol");
 
-const protocolVersion :UInt32 = 3;
+const protocolVersion :UInt32 = 4;
 
 # From parent to worker.
 struct Command {
@@ -159,7 +185,7 @@ struct Command {
 # From worker to parent.
 struct Report {
   sequence @0 :UInt64;
-  # Reply: which task.
+  # Reply and progress: which task.
   union {
     value @1 :Void;
     # The function returned; the payload holds what.
@@ -180,6 +206,14 @@ struct Report {
 
     part @6 :Void;
     # The task is a chunk and goes on; the payload holds the results of its next elements.
+
+    progress :group {
+      sink @7 :UInt16;
+      # Which of the task's sinks.
+      skipped @8 :UInt32;
+      # So many values were dropped since the one before.
+    }
+    # The task goes on; the payload holds what it reported.
   }
 }
 

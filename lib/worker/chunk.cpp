@@ -1,6 +1,6 @@
 #include "coproc/detail/call.hpp"
 #include "coproc/detail/records.hpp"
-#include "memory/progress.hpp"
+#include "memory/chunk_step.hpp"
 #include "wire/messages.hpp"
 #include "worker/task_end.hpp"
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -35,15 +36,37 @@ std::size_t connection::read(std::span<std::byte> into) noexcept {
 
 bool connection::reply_encoded(std::span<const std::byte> head,
                                std::span<const std::byte> payload) noexcept {
+    if (!over_socket_) {
+        const in_ring result = append_encoded(head, payload);
+        if (result != in_ring::no_room) {
+            return result == in_ring::appended;
+        }
+        over_socket_ = true;
+    }
+    return write(head, payload);
+}
+
+connection::in_ring connection::append_encoded(std::span<const std::byte> head,
+                                               std::span<const std::byte> payload) noexcept {
     switch (ring_.append(head, payload)) {
     case memory::append_result::appended:
-        return true;
+        return in_ring::appended;
     case memory::append_result::ring_bell:
-        return write(wire::doorbell_frame, {});
+        return write(wire::doorbell_frame, {}) ? in_ring::appended : in_ring::parent_is_gone;
     case memory::append_result::no_room:
         break;
     }
-    return write(head, payload);
+    return in_ring::no_room;
+}
+
+bool connection::has_room() const noexcept {
+    pollfd socket{.fd = socket_, .events = POLLOUT, .revents = 0};
+    return ::poll(&socket, 1, 0) == 1 && (socket.revents & POLLOUT) != 0;
+}
+
+bool connection::is_open() const noexcept {
+    pollfd socket{.fd = socket_, .events = 0, .revents = 0};
+    return ::poll(&socket, 1, 0) == 0;
 }
 
 bool connection::write(std::span<const std::byte> head,

@@ -7,12 +7,15 @@
 
 namespace coproc::worker {
 
+struct report_source;
+
 /// The task that a thread runs, for this_task.
 struct current_task {
     const memory::shared_page* page;
     std::uint64_t sequence;
     const wire::task_header* header;
     std::chrono::steady_clock::time_point started; ///< only if it has a run limit
+    report_source* reports = nullptr;              ///< for the sinks among its arguments
 };
 
 /// Null outside of tasks.

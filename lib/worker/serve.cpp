@@ -1,13 +1,14 @@
 #include "worker/serve.hpp"
 
 #include "coproc/detail/call.hpp"
-#include "memory/progress.hpp"
+#include "memory/chunk_step.hpp"
 #include "process/modules.hpp"
 #include "wire/frame_reader.hpp"
 #include "worker/connection.hpp"
 #include "worker/crash_handler.hpp"
 #include "worker/current_task.hpp"
 #include "worker/exports.hpp"
+#include "worker/report_channel.hpp"
 #include "worker/stop_watch.hpp"
 #include "worker/task_end.hpp"
 
@@ -48,15 +49,17 @@ struct running_task : current_task {
 
     static void step(void* context, std::uint64_t step) noexcept {
         const auto& task = *static_cast<running_task*>(context);
-        task.page->layout().progress.store(memory::progress_word(task.sequence, step),
-                                           std::memory_order_release);
+        task.page->layout().chunk_step.store(memory::step_word(task.sequence, step),
+                                             std::memory_order_release);
     }
 
     static bool send_part(void* context) {
         auto& task = *static_cast<running_task*>(context);
-        return task.answers.reply(
-            wire::reply_header{.sequence = task.sequence, .outcome = wire::reply_outcome::part},
-            task.result.bytes());
+        const wire::reply_header part{.sequence = task.sequence,
+                                      .outcome = wire::reply_outcome::part};
+        const std::span<const std::byte> results = task.result.bytes();
+        return task.reports->channel ? task.reports->channel->send_part(part, results)
+                                     : task.answers.reply(part, results);
     }
 };
 
@@ -200,8 +203,10 @@ private:
 
     bool call(const wire::task_header& task, std::span<const std::byte> arguments,
               const entry_point& entry, wire::reply_header& reply) {
+        report_source reports{&connection_, &service_.page, reply.sequence, max_payload_bytes_};
         running_task current{
-            {service_.page.get(), reply.sequence, &task, {}}, {}, connection_, result_};
+            {service_.page.get(), reply.sequence, &task, {}, &reports}, {}, connection_, result_};
+        connection_.begin_task();
         if (task.run_limit_ns != wire::never_ns) {
             current.started = std::chrono::steady_clock::now();
         }
@@ -221,18 +226,20 @@ private:
         try {
             entry.invoke(invocation);
         } catch (...) {
-            end = describe_end(invocation.stage, max_payload_bytes_);
-            if (end.outcome == wire::reply_outcome::threw) {
-                service_.page->slots().finish(reply.sequence);
+            if (invocation.stage == detail::call_stage::running) {
+                service_.page->slots().finish(reply.sequence); // before its codec runs
             }
+            end = describe_end(invocation.stage, max_payload_bytes_);
         }
         this_thread_task = nullptr;
         current.stop.reset();
         reply.outcome = end.outcome;
         reply.text = end.text;
-        const bool sent = connection_.reply(reply, reply.outcome == wire::reply_outcome::value
+        const std::span<const std::byte> payload = reply.outcome == wire::reply_outcome::value
                                                        ? result_.bytes()
-                                                       : std::span<const std::byte>(end.thrown));
+                                                       : std::span<const std::byte>(end.thrown);
+        const bool sent = reports.channel ? reports.channel->finish(reply, payload)
+                                          : connection_.reply(reply, payload);
         forget_large_result();
         return sent;
     }

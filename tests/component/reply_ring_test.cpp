@@ -110,6 +110,24 @@ TEST_CASE("reply_ring: a frame larger than a quarter goes elsewhere") {
     CHECK(ring.reader.next().kind == frame_kind::need_more);
 }
 
+TEST_CASE("reply_ring: a reader knows how far what is there goes") {
+    ring_fixture<1024> ring;
+    CHECK(ring.reader.position() == 0);
+    CHECK(ring.reader.published() == 0);
+    CHECK(ring.append(1) == append_result::appended);
+    CHECK(ring.append(2) == append_result::appended);
+    const std::uint64_t end = ring.reader.published();
+    CHECK(end == 2 * small_reply);
+    CHECK(sequence_of(ring.reader.next()) == 1);
+    CHECK(ring.reader.position() == small_reply);
+    CHECK(ring.append(3) == append_result::appended); // later than that
+    CHECK(sequence_of(ring.reader.next()) == 2);
+    CHECK(ring.reader.position() == end);
+    CHECK(ring.reader.published() == end + small_reply);
+    ring.words.tail = ~std::uint64_t{0}; // a lie leads no further than one ring
+    CHECK(ring.reader.published() <= end + 1024);
+}
+
 TEST_CASE("reply_ring: frames of all sizes wrap around at all places") {
     for (std::uint64_t seed = 0; seed < 300; ++seed) {
         INFO(seed);

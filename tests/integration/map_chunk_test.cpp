@@ -5,15 +5,18 @@
 #include <coproc/coproc.hpp>
 #include <coproc/exception.hpp>
 #include <coproc/map.hpp>
+#include <coproc/progress.hpp>
 
 #include <asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <numeric>
 #include <ranges>
 #include <stdexcept>
+#include <thread>
 
 #include <unistd.h>
 
@@ -541,6 +544,125 @@ asio::awaitable<void> large_elements() {
     CHECK(executor.stats().started_workers == 1);
 }
 
+/// Small ones take so long that they are sent before the next element begins.
+std::string repeat_or_meet(int n, const std::string& name) {
+    meet(name, n);
+    const auto end = std::chrono::steady_clock::now() + 2ms;
+    while (n < 1000 && std::chrono::steady_clock::now() < end) {
+    }
+    return repeated(n);
+}
+
+/// A large part goes over the socket. Small ones that come later are not taken before it, though
+/// the ring has room for them, and nobody reads meanwhile.
+asio::awaitable<void> order_of_parts() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1});
+    test::meeting first(loop);
+    test::meeting last(loop);
+    const std::vector<int> sizes{80'000, 1, 2, 80'001, 3};
+    const std::vector<std::string> names{first.name(), "", "", "", last.name()};
+    auto s = executor.map({.chunk_size = 5}, repeat_or_meet, sizes, names);
+    auto pending = s.async_next();
+    {
+        auto worker = co_await first.arrival();
+        worker.close();
+    }
+    last.await_arrival().close(); // the loop stands still until then
+    std::vector<int> got;
+    for (auto next = co_await std::move(pending); next; next = co_await s.async_next()) {
+        got.push_back(static_cast<int>(next->value().size()));
+    }
+    CHECK(got == sizes);
+}
+
+int report_element(int n, const coproc::progress_sink<int>& sink) {
+    sink(n);
+    return n;
+}
+int report_element_first(const coproc::progress_sink<int>& sink, int n) {
+    return report_element(n, sink);
+}
+
+/// Elements of a chunk have sinks as tasks have them, and share those that are the same.
+asio::awaitable<void> reporting_elements(coproc::full_policy policy) {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 2, .max_message_bytes = 64 * 1024});
+    const auto numbers = std::views::iota(0, 200);
+    const auto read = [](coproc::progress<int>& from) -> asio::awaitable<std::vector<int>> {
+        std::vector<int> all;
+        while (auto next = co_await from.async_next()) {
+            all.push_back(next->value());
+        }
+        std::ranges::sort(all);
+        co_return all;
+    };
+    const std::vector<int> expected(numbers.begin(), numbers.end());
+    {
+        coproc::progress<int> reports(executor, {.capacity = 1000, .when_full = policy});
+        auto s = executor.map({.chunk_size = 50}, report_element, numbers,
+                              std::vector<coproc::progress_sink<int>>(200, reports.sink()));
+        const auto got = co_await std::move(s).async_collect();
+        CHECK(got.value() == expected);
+        const auto reported = co_await read(reports);
+        CHECK(reported == expected);
+    }
+    coproc::progress<int> reports(executor, {.capacity = 1000, .when_full = policy});
+    auto s = executor.map({.chunk_size = 50},
+                          coproc::bind_front(report_element_first, reports.sink()), numbers);
+    const auto got = co_await std::move(s).async_collect();
+    CHECK(got.value() == expected);
+    const auto reported = co_await read(reports);
+    CHECK(reported == expected);
+}
+
+/// An element that is carried into the next message keeps its sinks.
+int report_length(const std::string& text, const coproc::progress_sink<int>& sink) {
+    return report_element(static_cast<int>(text.size()), sink);
+}
+
+asio::awaitable<void> sinks_of_large_elements() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1, .max_message_bytes = 64 * 1024});
+    std::vector<coproc::progress<int>> reports;
+    std::vector<coproc::progress_sink<int>> sinks;
+    std::vector<std::string> texts;
+    for (int i = 0; i < 10; ++i) {
+        reports.emplace_back(executor);
+        sinks.push_back(reports.back().sink());
+        texts.push_back(repeated(25'000 + i));
+    }
+    auto results = executor.map({.chunk_size = 10}, report_length, texts, sinks).async_collect();
+    const auto got = co_await std::move(results);
+    CHECK(got.value().size() == 10);
+    for (int i = 0; i < 10; ++i) {
+        const auto next = co_await reports[static_cast<std::size_t>(i)].async_next();
+        REQUIRE(next);
+        CHECK(next->value() == 25'000 + i);
+    }
+    CHECK(executor.stats().submitted == 5);
+}
+
+/// More than a task may have.
+asio::awaitable<void> many_sinks() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1});
+    std::vector<coproc::progress<int>> reports;
+    std::vector<coproc::progress_sink<int>> sinks;
+    for (int i = 0; i < 20; ++i) {
+        reports.emplace_back(executor);
+        sinks.push_back(reports.back().sink());
+    }
+    auto s = executor.map({.chunk_size = 20}, report_element, std::views::iota(0, 20), sinks);
+    const auto all = co_await all_of(s);
+    REQUIRE(all.size() == 20);
+    for (std::size_t i = 0; i < 20; ++i) {
+        INFO(i);
+        CHECK(all[i].has_value() == (i != 16));
+    }
+    CHECK_THAT(all[16].error().message(), Catch::Matchers::Contains("at most 16 progress sinks"));
+}
+
 asio::awaitable<void> refused() {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor(loop, {.max_workers = 1});
@@ -628,6 +750,24 @@ TEST_CASE("a chunk times out as a whole", "[map][chunk][process]") { test::run(t
 
 TEST_CASE("chunks are cut where they would exceed a message", "[map][chunk]") {
     test::run(large_elements());
+}
+
+TEST_CASE("the parts of a chunk's results are taken in their order", "[map][chunk]") {
+    test::run(order_of_parts());
+}
+
+TEST_CASE("elements of a chunk report progress", "[map][chunk][progress]") {
+    test::run(
+        reporting_elements(GENERATE(coproc::full_policy::drop_oldest, coproc::full_policy::wait)));
+}
+
+TEST_CASE("an element that goes into the next message reports, too", "[map][chunk][progress]") {
+    test::run(sinks_of_large_elements());
+}
+
+TEST_CASE("a chunk has as many sinks as a task, and one more costs its element",
+          "[map][chunk][progress]") {
+    test::run(many_sinks());
 }
 
 TEST_CASE("a chunk that is refused is refused for each element", "[map][chunk]") {

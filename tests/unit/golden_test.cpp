@@ -109,8 +109,11 @@ TEST_CASE("golden: reports") {
                  {}, parse_report);
     const bytes id = test::counting_bytes(20);
     check_golden("hello",
-                 hello{.version = 3, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
+                 hello{.version = 4, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
                  parse_report);
+    check_golden("progress",
+                 progress_header{.sequence = 0x0102030405060708, .sink = 3, .skipped = 0x01020304},
+                 test::to_bytes("70 %"), parse_report);
     check_golden("log", log_text{"main() was entered and coproc::init() was not"}, {},
                  parse_report);
 }

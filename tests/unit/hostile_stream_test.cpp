@@ -35,7 +35,7 @@ bytes random_frame(seeded& random) {
     const std::span<const std::byte> payload(
         pattern.data(), random.one_in(50) ? random.below(pattern.size()) : random.below(100));
     const std::string text(random.below(40), 'x');
-    switch (random.below(8)) {
+    switch (random.below(9)) {
     case 0:
         return test::make_frame(task_header{.id = random.any(), .name = text}, payload);
     case 1:
@@ -52,6 +52,8 @@ bytes random_frame(seeded& random) {
     case 6:
         return test::make_frame(
             reply_header{.sequence = 1, .outcome = reply_outcome::threw, .text = text}, payload);
+    case 7:
+        return test::make_frame(progress_header{.sequence = random.any()}, payload);
     default:
         return test::make_frame(reply_header{.sequence = random.any()}, payload);
     }
@@ -139,7 +141,7 @@ void inspect(std::span<const std::byte> envelope, tally& seen) {
         touch(envelope, greeting->build_id, seen);
     } else if (const auto* log = std::get_if<log_text>(&told)) {
         touch(envelope, log->text, seen);
-    } else {
+    } else if (std::holds_alternative<message_error>(told)) {
         ++seen.refused_messages;
     }
 }

@@ -78,6 +78,10 @@ TEST_CASE("messages: reports come back as they were") {
     const bytes id = test::counting_bytes(20);
     check_report(hello{.pid = -1, .nonce = 0xDEADBEEFCAFE, .build_id = id});
     check_report(hello{.version = 99});
+    check_report(progress_header{});
+    check_report(progress_header{.sequence = 9, .sink = 15, .skipped = 1});
+    check_report(
+        progress_header{.sequence = UINT64_MAX, .sink = UINT16_MAX, .skipped = UINT32_MAX});
     check_report(log_text{"libexample.so.1: cannot open shared object file"});
     check_report(log_text{});
 }
@@ -120,6 +124,7 @@ TEST_CASE("messages: the head is header, envelope and zeros up to a multiple of 
 TEST_CASE("messages: the common ones are small") {
     CHECK(head_bytes(task_header{}) == 96);
     CHECK(head_bytes(reply_header{}) == 48);
+    CHECK(head_bytes(progress_header{}) == 48);
     CHECK(head_bytes(request_exit{}) == 96);
 }
 

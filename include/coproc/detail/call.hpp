@@ -38,7 +38,7 @@ struct invocation {
     std::stop_token (*stop_token)(void*);
     bool (*stop_requested)(void*) noexcept = nullptr;
     call_stage stage = call_stage::decoding;
-    // Only of chunks: how far they have come (memory::progress), and the results until now are to
+    // Only of chunks: how far they have come (memory::chunk_step), and the results until now are to
     // be sent. False: nobody is there to take them.
     void (*step)(void*, std::uint64_t) noexcept = nullptr;
     bool (*send_part)(void*) = nullptr;

@@ -42,6 +42,9 @@ private:
 
 namespace detail {
 
+class luggage;
+struct drop_luggage;
+struct luggage_access;
 struct records;
 
 struct free_bytes {
@@ -146,6 +149,7 @@ public:
     }
 
 private:
+    friend struct detail::luggage_access;
     friend struct detail::records;
 
     struct nesting {
@@ -196,6 +200,8 @@ private:
     std::size_t capacity_ = 0;
     std::size_t max_bytes_ = SIZE_MAX;
     unsigned depth_ = 0;
+    /// Where a submit takes what travels beside the bytes; null: this is no submit's.
+    std::unique_ptr<detail::luggage, detail::drop_luggage>* luggage_ = nullptr;
 };
 
 } // namespace coproc

@@ -4,6 +4,7 @@
 
 #include <coproc/detail/call.hpp>
 #include <coproc/detail/chunk.hpp>
+#include <coproc/detail/luggage.hpp>
 #include <coproc/detail/stream_core.hpp>
 #include <coproc/detail/submission.hpp>
 #include <coproc/options.hpp>
@@ -144,7 +145,9 @@ public:
           chunk_size_(options.chunk_size),
           function_(std::move(function)),
           ranges_(std::move(ranges)...),
-          chunk_(max_chunk_bytes(*this->executor())) {}
+          chunk_(max_chunk_bytes(*this->executor())) {
+        luggage_access::set(chunk_.out(), &luggage_);
+    }
 
     pulled pull() override {
         while (chunk_.elements() < chunk_size_ && !chunk_.is_full() && !ended_ && !thrown_ &&
@@ -183,6 +186,7 @@ private:
     void encode(const Values&... values) {
         try {
             if (chunk_.empty()) {
+                luggage_.reset();
                 chunk_.begin(call::bound_values);
                 call::encode_function(chunk_.out(), function_);
             }
@@ -200,9 +204,11 @@ private:
 
     pulled commit() {
         const std::size_t elements = chunk_.elements();
+        luggage_ptr of_next = chunk_.is_full() ? copy(luggage_.get()) : nullptr;
         chunk_.finish();
-        job_ptr made = submit_chunk(*executor(), chunk_.out(), options(),
+        job_ptr made = submit_chunk(*executor(), chunk_.out(), std::move(luggage_), options(),
                                     call::target_of_chunk(function_), elements);
+        luggage_ = std::move(of_next);
         chunk_.advance();
         return {std::move(made), elements};
     }
@@ -219,6 +225,7 @@ private:
     const std::size_t chunk_size_;
     F function_;
     zipped<Views...> ranges_;
+    luggage_ptr luggage_;
     chunk_builder chunk_;
     std::exception_ptr refused_; // what the codec of the next element threw
     std::exception_ptr thrown_;  // what the range threw

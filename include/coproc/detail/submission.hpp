@@ -4,6 +4,7 @@
 #include <coproc/detail/config.hpp>
 #include <coproc/detail/encoder.hpp>
 #include <coproc/detail/job_core.hpp>
+#include <coproc/detail/luggage.hpp>
 #include <coproc/options.hpp>
 
 #include <exception>
@@ -15,7 +16,7 @@ class executor_impl;
 /// The longest message of a chunk of several elements.
 COPROC_API std::size_t max_chunk_bytes(const executor_impl&) noexcept;
 /// As submission::commit, for a message with so many elements of a map, which is taken.
-COPROC_API job_ptr submit_chunk(executor_impl&, encoder& message, const task_options&,
+COPROC_API job_ptr submit_chunk(executor_impl&, encoder& message, luggage_ptr, const task_options&,
                                 const target&, std::size_t elements);
 
 /// One submit on its way: the arguments are encoded into memory that the thread reuses, then
@@ -37,6 +38,7 @@ public:
 private:
     executor_impl& executor_;
     encoder* arguments_;
+    luggage_ptr luggage_;
 };
 
 } // namespace coproc::detail

@@ -1,4 +1,4 @@
-#include "memory/progress.hpp"
+#include "memory/chunk_step.hpp"
 #include "support/catch.hpp"
 
 // What a worker's death costs the chunk that it ran.
@@ -9,7 +9,7 @@ namespace {
 
 /// Of ten elements, the worker was to begin with the third, and has answered the third and fourth.
 chunk_loss judged(std::uint64_t step, std::uint64_t sequence = 7) {
-    return judge_chunk(progress_word(sequence, step), 7, 2, 4, 10);
+    return judge_chunk(step_word(sequence, step), 7, 2, 4, 10);
 }
 
 } // namespace
@@ -24,7 +24,7 @@ TEST_CASE("between two elements nothing may have run that did not") {
     CHECK(judged(returned_step(4)) == chunk_loss{1, 0});
     CHECK(judged(returned_step(9)) == chunk_loss{6, 0});
     CHECK(judged(returned_step(3)) == chunk_loss{0, 0}); // all that ran was answered
-    CHECK(judge_chunk(progress_word(7, returned_step(9)), 7, 2, 10, 10) == chunk_loss{});
+    CHECK(judge_chunk(step_word(7, returned_step(9)), 7, 2, 10, 10) == chunk_loss{});
 }
 
 TEST_CASE("a word that cannot be costs the first element that is left") {
@@ -46,7 +46,7 @@ TEST_CASE("whatever workers write, a chunk that is sent again and again comes to
                 const std::size_t first = settled;
                 settled += answered;
                 const chunk_loss loss =
-                    judge_chunk(progress_word(7, step), 7, first, settled, elements);
+                    judge_chunk(step_word(7, step), 7, first, settled, elements);
                 settled += loss.ran + loss.may_have_run;
                 REQUIRE(settled <= elements);
                 REQUIRE(settled > first);
@@ -58,7 +58,7 @@ TEST_CASE("whatever workers write, a chunk that is sent again and again comes to
 
 TEST_CASE("the largest chunk's steps fit into the word") {
     static_assert(returned_step(max_chunk_elements - 1) < (1 << 24));
-    const std::uint64_t word = progress_word(7, begun_step(max_chunk_elements - 1));
+    const std::uint64_t word = step_word(7, begun_step(max_chunk_elements - 1));
     CHECK(judge_chunk(word, 7, 0, max_chunk_elements - 2, max_chunk_elements) == chunk_loss{1, 1});
     CHECK(judge_chunk(word, 8, 0, max_chunk_elements - 2, max_chunk_elements) == chunk_loss{0, 1});
 }

@@ -13,7 +13,7 @@ inline constexpr std::uint64_t max_chunk_elements = 1 << 22;
 constexpr std::uint64_t begun_step(std::uint64_t element) noexcept { return 2 * element + 1; }
 constexpr std::uint64_t returned_step(std::uint64_t element) noexcept { return 2 * element + 2; }
 
-constexpr std::uint64_t progress_word(std::uint64_t sequence, std::uint64_t step) noexcept {
+constexpr std::uint64_t step_word(std::uint64_t sequence, std::uint64_t step) noexcept {
     return sequence << 24 | step;
 }
 
@@ -39,7 +39,7 @@ constexpr chunk_loss judge_chunk(std::uint64_t word, std::uint64_t sequence, std
         return {};
     }
     const std::uint64_t step = word & 0xFFFFFF;
-    if (word >> 24 << 24 == progress_word(sequence, 0) && step != 0) {
+    if (word >> 24 << 24 == step_word(sequence, 0) && step != 0) {
         const std::uint64_t element = (step - 1) / 2;
         const bool returned = step == returned_step(element);
         if (element >= first && element < answered) {

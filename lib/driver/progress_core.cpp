@@ -1,0 +1,333 @@
+#include "driver/progress_core.hpp"
+
+#include "driver/own_loop.hpp"
+#include "driver/posted_waiter.hpp"
+#include "driver/progress_service.hpp"
+#include "failure_record.hpp"
+
+#include <asio/execution/context.hpp>
+#include <asio/post.hpp>
+#include <asio/query.hpp>
+
+#include <cassert>
+#include <new>
+#include <stdexcept>
+#include <utility>
+
+namespace coproc::detail {
+
+struct reported_value::memory {
+    wire::payload_buffer bytes;
+};
+
+// ---- sinks
+
+namespace {
+
+/// A sink in the caller's process.
+class counted_sink final : public sink_side {
+public:
+    explicit counted_sink(progress_ptr to) : to_(std::move(to)) { to_->add_sink(); }
+    ~counted_sink() override { to_->remove_sink(); }
+
+    void pack(encoder& out) const override {
+        luggage_ptr* const place = luggage_access::of(out);
+        if (place == nullptr) {
+            throw encode_error("a progress_sink is an argument of submit and nothing else");
+        }
+        if (*place == nullptr) {
+            place->reset(new luggage);
+        }
+        out.write((*place)->add(to_));
+        out.write(to_->options().when_full == full_policy::wait);
+        out.write(std::uint64_t{to_->options().capacity});
+    }
+
+    void report(writer, const void*) override {
+        throw std::logic_error("coproc: a progress_sink reports from within a task only");
+    }
+
+private:
+    const progress_ptr to_;
+};
+
+} // namespace
+
+void drop_luggage::operator()(luggage* dropped) const noexcept { delete dropped; }
+
+luggage_ptr copy(const luggage* original) {
+    if (original == nullptr) {
+        return nullptr;
+    }
+    luggage_ptr copied(new luggage);
+    for (const auto& p : original->passengers_) {
+        copied->add(p->to);
+    }
+    return copied;
+}
+
+std::uint16_t luggage::add(progress_ptr to) {
+    for (const auto& p : passengers_) {
+        if (p->to == to) {
+            return p->number;
+        }
+    }
+    if (passengers_.size() == memory::max_sinks) {
+        throw encode_error("a task, or a chunk of a map, has at most " +
+                           std::to_string(memory::max_sinks) + " progress sinks");
+    }
+    auto added = std::make_unique<passenger>();
+    added->number = static_cast<std::uint16_t>(passengers_.size());
+    passengers_.reserve(passengers_.size() + 1);
+    to->enter(*added);
+    added->to = std::move(to);
+    passengers_.push_back(std::move(added));
+    return passengers_.back()->number;
+}
+
+luggage::~luggage() {
+    for (const auto& p : passengers_) {
+        p->to->leave(*p);
+    }
+}
+
+void luggage::arrive(const std::shared_ptr<memory::shared_page>& page,
+                     const wire::progress_header& header,
+                     std::optional<wire::payload_buffer> bytes) {
+    passenger& p = *passengers_.at(header.sink);
+    p.to->arrive(p, page, header, std::move(bytes));
+}
+
+// ---- what sinks and tasks do
+
+progress_core::progress_core(asio::any_io_executor io, const progress_options& options)
+    : io_(std::move(io)),
+      service_(&asio::use_service<progress_service>(asio::query(io_, asio::execution::context))),
+      options_(options),
+      box_(options.capacity, options.when_full == full_policy::wait) {}
+
+void progress_core::enlist() { service_->add(shared_from_this()); }
+
+progress_core::~progress_core() {
+    if (service_ != nullptr) {
+        service_->remove(this);
+    }
+    if (pending_ != nullptr) {
+        pending_->abandon();
+    }
+}
+
+void progress_core::add_sink() {
+    const std::lock_guard lock(mutex_);
+    box_.add_sink();
+}
+
+void progress_core::remove_sink() noexcept {
+    const std::lock_guard lock(mutex_);
+    box_.remove_sink();
+    changed();
+}
+
+void progress_core::enter(passenger& p) {
+    const std::lock_guard lock(mutex_);
+    box_.add(p);
+    changed();
+}
+
+void progress_core::leave(passenger& p) noexcept {
+    const std::lock_guard lock(mutex_);
+    box_.remove(p);
+    if (p.page != nullptr) {
+        std::erase(running_, &p);
+        tell_unwanted(p); // it may go on, given up
+    }
+    changed();
+}
+
+void progress_core::arrive(passenger& p, const std::shared_ptr<memory::shared_page>& page,
+                           const wire::progress_header& header,
+                           std::optional<wire::payload_buffer> bytes) {
+    const std::lock_guard lock(mutex_);
+    if (p.page == nullptr) {
+        running_.push_back(&p);
+    }
+    if (p.page != page || p.sequence != header.sequence) {
+        box_.begin_run(p);
+        p.page = page;
+        p.sequence = header.sequence;
+    }
+    try {
+        if (bytes) {
+            box_.arrive(p, *std::move(bytes), header.skipped);
+        } else {
+            box_.lose(p);
+        }
+    } catch (const std::bad_alloc&) {
+        box_.lose(p);
+    }
+    if (box_.closed()) {
+        tell_unwanted(p);
+    } else {
+        tell_settled(p);
+    }
+    changed();
+}
+
+void progress_core::tell_settled(const passenger& p) const noexcept {
+    if (box_.waits()) {
+        p.page->acceptances().settle(p.number, p.sequence, p.settled);
+        p.page->wake_acceptance_waiters(p.number);
+    }
+}
+
+void progress_core::tell_unwanted(const passenger& p) const noexcept {
+    p.page->acceptances().refuse(p.number, p.sequence);
+    if (box_.waits()) {
+        p.page->wake_acceptance_waiters(p.number);
+    }
+}
+
+// ---- what the reader does
+
+reported_value progress_core::take() {
+    reported_value given;
+    given.memory_ = std::make_unique<reported_value::memory>();
+    const std::lock_guard lock(mutex_);
+    std::optional<streams::letter> next = box_.take();
+    if (next) {
+        given.there = true;
+        given.index = next->index;
+        given.memory_->bytes = std::move(next->bytes);
+        if (next->settled != nullptr) {
+            tell_settled(static_cast<const passenger&>(*next->settled));
+        }
+    }
+    return given;
+}
+
+void progress_core::wait(waiter& w) {
+    const std::lock_guard lock(mutex_);
+    assert(pending_ == nullptr && "one operation of a progress at a time");
+    pending_ = &w;
+    changed();
+}
+
+void progress_core::stop_waiting(const waiter* given_up) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (pending_ == given_up && given_up != nullptr) {
+        asio::post(io_, posted_waiter(*take_pending()));
+    }
+}
+
+bool progress_core::block() {
+    std::unique_lock lock(mutex_);
+    if (!ready() && runs_on_this_thread(io_)) {
+        return false;
+    }
+    changed_.wait(lock, [this] { return ready(); });
+    return true;
+}
+
+bool progress_core::ended() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return box_.ended();
+}
+
+std::uint64_t progress_core::dropped() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return box_.dropped();
+}
+
+void progress_core::close() noexcept {
+    const std::lock_guard lock(mutex_);
+    box_.close();
+    for (const passenger* const p : running_) {
+        tell_unwanted(*p);
+    }
+    changed();
+}
+
+void progress_core::loop_ends() noexcept {
+    waiter* abandoned = nullptr;
+    {
+        const std::lock_guard lock(mutex_);
+        abandoned = take_pending();
+        service_ = nullptr;
+        io_ = {}; // a strand's would need the context when it is destroyed
+    }
+    if (abandoned != nullptr) {
+        abandoned->abandon();
+    }
+}
+
+waiter* progress_core::take_pending() noexcept {
+    work_.reset();
+    return std::exchange(pending_, nullptr);
+}
+
+// Whoever waits has its answer, or keeps the loop at work while a task may give it.
+void progress_core::changed() {
+    if (ready()) {
+        changed_.notify_all();
+        if (pending_ != nullptr) {
+            asio::post(io_, posted_waiter(*take_pending()));
+        }
+    } else if (pending_ == nullptr || !box_.expects_values()) {
+        work_.reset();
+    } else if (!work_) {
+        work_.emplace(io_);
+    }
+}
+
+// ---- what the public header calls
+
+reported_value::reported_value() noexcept = default;
+reported_value::reported_value(reported_value&&) noexcept = default;
+reported_value::~reported_value() = default;
+
+std::span<const std::byte> reported_value::bytes() const noexcept { return memory_->bytes.bytes(); }
+
+progress_ptr make_progress(asio::any_io_executor io, const progress_options& options) {
+    if (!io) {
+        throw std::invalid_argument("coproc: the I/O executor is empty");
+    }
+    if (options.capacity == 0 || options.capacity > (std::size_t{1} << 24)) {
+        throw std::invalid_argument(
+            "coproc: progress_options::capacity must be between 1 and 2^24");
+    }
+    if (options.when_full != full_policy::drop_oldest && options.when_full != full_policy::wait) {
+        throw std::invalid_argument(
+            "coproc: progress_options::when_full must be one of drop_oldest and wait");
+    }
+    auto made = std::make_shared<progress_core>(std::move(io), options);
+    made->enlist();
+    return made;
+}
+
+const asio::any_io_executor& io_executor_of(const progress_core& core) noexcept {
+    return core.io_executor();
+}
+
+sink_ptr make_sink(progress_core& core) {
+    return std::make_shared<counted_sink>(core.shared_from_this());
+}
+
+reported_value take(progress_core& core) { return core.take(); }
+void wait_for_value(progress_core& core, waiter& w) { core.wait(w); }
+void stop_waiting(progress_core& core, const waiter* w) noexcept { core.stop_waiting(w); }
+bool block_until_value(progress_core& core) { return core.block(); }
+bool has_ended(const progress_core& core) noexcept { return core.ended(); }
+std::uint64_t dropped_by(const progress_core& core) noexcept { return core.dropped(); }
+void close(progress_core& core) noexcept { core.close(); }
+
+failure undecodable_report(const char* what) {
+    return make_failure({.code = errc::decode_failed,
+                         .how_certain = certainty::may_have_run,
+                         .cause = std::string("a value that it reported: ") + what});
+}
+
+failure no_memory_for_report() noexcept {
+    return make_failure({.code = errc::out_of_memory, .how_certain = certainty::may_have_run});
+}
+
+} // namespace coproc::detail

@@ -1,0 +1,109 @@
+#pragma once
+
+#include "coproc/detail/luggage.hpp"
+#include "coproc/detail/progress_core.hpp"
+#include "coproc/progress.hpp"
+#include "memory/shared_page.hpp"
+#include "stream/mailbox.hpp"
+#include "wire/messages.hpp"
+
+#include <asio/executor_work_guard.hpp>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+// Progress on the caller's side: what streams::mailbox decides, done. Executors call in here under
+// their mutexes, so ours is taken inside theirs, and nothing that takes theirs is called under it.
+namespace coproc::detail {
+
+/// One sink of one task that is not done. Guarded by the mutex of its progress.
+struct passenger : streams::reporter {
+    progress_ptr to;
+    // The worker that runs the task; null until it has reported something.
+    std::shared_ptr<const memory::shared_page> page = {};
+    std::uint64_t sequence = 0;
+    std::uint16_t number = 0;
+};
+
+/// The sinks of a task. Destroyed when the task is done.
+class luggage {
+public:
+    luggage() = default;
+    luggage(const luggage&) = delete;
+    luggage& operator=(const luggage&) = delete;
+    ~luggage();
+
+    friend luggage_ptr copy(const luggage*);
+
+    /// Gives the sink's number. One that is there already keeps its own.
+    std::uint16_t add(progress_ptr);
+    std::size_t size() const noexcept { return passengers_.size(); }
+
+    /// The task has reported something through a sink that it has; no bytes: there was no memory
+    /// for them.
+    void arrive(const std::shared_ptr<memory::shared_page>& page, const wire::progress_header&,
+                std::optional<wire::payload_buffer> bytes);
+
+private:
+    std::vector<std::unique_ptr<passenger>> passengers_;
+};
+
+class progress_service;
+
+class progress_core final : public std::enable_shared_from_this<progress_core> {
+public:
+    progress_core(asio::any_io_executor io, const progress_options& options);
+    /// After construction: the loop's end will end the waits.
+    void enlist();
+    progress_core(const progress_core&) = delete;
+    progress_core& operator=(const progress_core&) = delete;
+    ~progress_core();
+
+    // ---- sinks and tasks
+
+    void add_sink();
+    void remove_sink() noexcept;
+    void enter(passenger&);
+    void leave(passenger&) noexcept;
+    void arrive(passenger&, const std::shared_ptr<memory::shared_page>& page,
+                const wire::progress_header&, std::optional<wire::payload_buffer> bytes);
+    const progress_options& options() const noexcept { return options_; }
+
+    // ---- the reader
+
+    reported_value take();
+    void wait(waiter&);
+    void stop_waiting(const waiter*) noexcept;
+    bool block();
+    bool ended() const noexcept;
+    std::uint64_t dropped() const noexcept;
+    void close() noexcept;
+    const asio::any_io_executor& io_executor() const noexcept { return io_; }
+
+    /// The loop is being destroyed.
+    void loop_ends() noexcept;
+
+private:
+    using work_guard = asio::executor_work_guard<asio::any_io_executor>;
+
+    bool ready() const { return box_.has_value() || box_.ended(); }
+    void changed();
+    waiter* take_pending() noexcept;
+    void tell_settled(const passenger&) const noexcept;
+    void tell_unwanted(const passenger&) const noexcept;
+
+    asio::any_io_executor io_; // empty once the loop is gone
+    progress_service* service_;
+    const progress_options options_;
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    streams::mailbox box_;
+    std::vector<passenger*> running_; // those that have reported
+    waiter* pending_ = nullptr;
+    std::optional<work_guard> work_; // while somebody waits for a task
+};
+
+} // namespace coproc::detail
