@@ -1,5 +1,6 @@
 #include "support/answers.hpp"
 #include "support/catch.hpp"
+#include "support/interruptible.hpp"
 #include "support/loop.hpp"
 #include "support/meeting.hpp"
 #include "support/processes.hpp"
@@ -128,7 +129,7 @@ int nest(int depth, const std::string& name) {
         return stay(name);
     }
     coproc::executor inner(coproc::own_thread, {.max_workers = 1});
-    return 1 + inner.submit(nest, depth - 1, name).get().value();
+    return 1 + test::get(inner.submit(nest, depth - 1, name)).value();
 }
 
 std::size_t size_and_ends(std::string_view text) {
