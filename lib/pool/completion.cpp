@@ -87,7 +87,7 @@ void pool::requeue(task& t, actions& out) {
 
 // Its worker died while it ran it, or with its result. False: that was its end.
 bool pool::run_again(task& t, actions& out) {
-    if (t.retries == 0 || shutdown_ >= shutdown_mode::cancel_queued) {
+    if (t.retries == 0 || t.cancelled || shutdown_ >= shutdown_mode::cancel_queued) {
         return false;
     }
     --t.retries;
@@ -254,8 +254,11 @@ void pool::set_kill_at(worker& w, pipe_entry& entry, time_point when) {
     w.abandoned += when != never;
 }
 
-// It never began.
+// It never began, or what is left of it did not. It may have been cancelled before it was moved.
 void pool::taken_back(task& t, recall_reason reason, actions& out) {
+    if (t.cancelled && reason < recall_reason::withdraw) {
+        reason = recall_reason::withdraw;
+    }
     switch (reason) {
     case recall_reason::none:
     case recall_reason::move:
@@ -360,7 +363,7 @@ void pool::cancel(task& t, cancel_type type, time_point now, actions& out) {
         complete(t, errc::cancelled, certainty::not_started, out);
         continue_shutdown(now, out);
     } else if (t.state == task_state::staged) {
-        t.retries = 0; // whoever cancels does not want it to begin anew
+        t.cancelled = true;
         ask_back(workers_[t.worker], t.sequence,
                  type == cancel_type::terminal  ? recall_reason::cancel
                  : type == cancel_type::partial ? recall_reason::stop

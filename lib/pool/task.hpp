@@ -71,6 +71,8 @@ struct task : list_hook, tree_hook, expiry_hook {
     std::uint64_t sequence = 0;
     /// While staged: which worker.
     std::uint32_t worker = 0;
+    /// Its caller does not want what of it has not begun.
+    bool cancelled = false;
     task_state state = task_state::created;
 
     bool goes_before(const task& other) const {

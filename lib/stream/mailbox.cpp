@@ -19,7 +19,9 @@ void mailbox::begin_run(reporter& r) {
 
 bool mailbox::arrive(reporter& r, wire::payload_buffer bytes, std::uint32_t skipped) {
     if (closed_) {
-        ++r.settled;
+        reported_ += skipped;
+        dropped_ += skipped;
+        lose(r);
         return true;
     }
     if (waits_ && values_.size() >= capacity_) {

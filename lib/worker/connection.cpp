@@ -16,6 +16,17 @@ namespace {
 /// task after the other sends the next within this time; a worker that has nothing to do sleeps.
 constexpr auto stay_awake = std::chrono::microseconds(8);
 
+/// What the socket is ready for now. A signal ends even a poll that does not wait.
+short look(int socket, short events) noexcept {
+    pollfd one{.fd = socket, .events = events, .revents = 0};
+    while (::poll(&one, 1, 0) < 0) {
+        if (errno != EINTR) {
+            return POLLERR;
+        }
+    }
+    return one.revents;
+}
+
 } // namespace
 
 std::size_t connection::read(std::span<std::byte> into) noexcept {
@@ -59,15 +70,9 @@ connection::in_ring connection::append_encoded(std::span<const std::byte> head,
     return in_ring::no_room;
 }
 
-bool connection::has_room() const noexcept {
-    pollfd socket{.fd = socket_, .events = POLLOUT, .revents = 0};
-    return ::poll(&socket, 1, 0) == 1 && (socket.revents & POLLOUT) != 0;
-}
+bool connection::has_room() const noexcept { return look(socket_, POLLOUT) == POLLOUT; }
 
-bool connection::is_open() const noexcept {
-    pollfd socket{.fd = socket_, .events = 0, .revents = 0};
-    return ::poll(&socket, 1, 0) == 0;
-}
+bool connection::is_open() const noexcept { return look(socket_, 0) == 0; }
 
 bool connection::write(std::span<const std::byte> head,
                        std::span<const std::byte> payload) noexcept {

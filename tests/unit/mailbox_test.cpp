@@ -192,8 +192,9 @@ TEST_CASE("mailbox: closed, it keeps nothing and lets nobody wait") {
     CHECK_FALSE(box.expects_values());
     CHECK(box.dropped() == 2);
     CHECK(r.settled == 2);
-    CHECK(box.arrive(r, payload("late"), 0));
+    CHECK(box.arrive(r, payload("late"), 2));
     CHECK_FALSE(box.has_value());
+    CHECK(box.dropped() == 5);
     box.remove(r);
     box.remove_sink();
     CHECK(box.ended());

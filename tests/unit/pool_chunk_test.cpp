@@ -78,6 +78,18 @@ TEST_CASE("of a chunk that was cancelled when its worker died the rest did not s
           actions{lose(one.t, 0, 1), not_started(one.t, errc::cancelled)});
 }
 
+TEST_CASE("the rest of a chunk that was cancelled while it ran is not run elsewhere",
+          "[pool][chunk]") {
+    one_begun one;
+    one.t.retries = GENERATE(0u, 1u);
+    const cancel_type type = GENERATE(cancel_type::partial, cancel_type::total);
+    CHECK(one.s.cancel(one.t, type) == actions{recall(0, 1)});
+    CHECK(one.s.recalled(0, 1, slot_state::begun_in_part) ==
+          (type == cancel_type::partial ? actions{request_stop(0, 1)} : actions{}));
+    CHECK(one.s.exited(0, {slot_state::begun_in_part}) ==
+          actions{lose(one.t, 0, 1), not_started(one.t, errc::cancelled)});
+}
+
 TEST_CASE("in a shutdown the rest of a chunk is not run", "[pool][chunk]") {
     one_begun one;
     CHECK(one.s.shut_down(shutdown_mode::cancel_queued) == actions{recall(0, 1)});
