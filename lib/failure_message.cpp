@@ -165,6 +165,8 @@ const char* advice(const failure_record& record, const std::exception_ptr& excep
         return "send it in parts, or raise executor_options::max_message_bytes";
     case errc::would_deadlock:
         return "co_await the job, or call get() on another thread";
+    case errc::nesting_too_deep:
+        return "let the outermost program submit the tasks, or raise COPROC_MAX_DEPTH";
     case errc::forked:
         return "make an executor after fork()";
     default:

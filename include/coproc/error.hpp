@@ -54,7 +54,8 @@ enum class errc {
     /// A blocking call on a thread that runs the executor's loop would have waited for itself. The
     /// task is withdrawn, as by cancel(total): it may have run.
     would_deadlock,
-    /// Executors inside tasks of executors are nested deeper than allowed. The task did not start.
+    /// Executors inside tasks of executors are nested deeper than the environment variable
+    /// COPROC_MAX_DEPTH allows, or than 10. The task did not start.
     nesting_too_deep,
     /// This process is a fork of the one that made the executor. The task did not start here.
     forked

@@ -4,10 +4,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 // What can be said about executors and tasks. Aggregates: use designated initializers, in this
 // order.
@@ -111,15 +113,61 @@ enum class start_method {
 /// these makes the constructor of an executor throw std::invalid_argument.
 COPROC_API start_method default_start_method() noexcept;
 
+/// What the system lets a worker's process take; for its whole life, and no task can raise it. What
+/// is not given stays as it is in this process. More than this process itself may have needs
+/// privileges: without them, no worker can be started.
+struct resource_limits {
+    /// Address space: a request for memory beyond it is refused, std::bad_alloc as a rule. At
+    /// least 64 MiB; program and libraries count.
+    std::size_t memory_bytes = no_bound;
+    /// Time of computing, of all tasks together, in whole seconds, rounded up; then SIGXCPU ends
+    /// the worker. Positive.
+    duration cpu_time = no_limit;
+    /// Descriptors at a time. At least 16; a worker has about 5 of its own.
+    std::size_t open_files = no_bound;
+    /// The length of files that are written; SIGXFSZ ends a worker that writes beyond it. Any
+    /// value.
+    std::size_t file_bytes = no_bound;
+    /// The stack of the thread that tasks run in; a greater one than this process has works, too.
+    /// At least 256 KiB.
+    std::size_t stack_bytes = no_bound;
+
+    friend bool operator==(const resource_limits&, const resource_limits&) = default;
+};
+
+/// What a worker's process has of its own where others have what this process has. Not with
+/// start_method::in_process. What the system refuses fails tasks with errc::spawn_failed and the
+/// name of the field.
+struct process_options {
+    /// Where it runs; "{slot}" is replaced by the worker's slot. Empty: where this process does.
+    std::string working_directory = {};
+    /// Added to the niceness of the thread that runs the loop: greater means that others go first.
+    /// Between -20 and 19; less than zero needs privileges.
+    int nice = 0;
+    /// The CPUs that a worker may run on, by slot: each entry is a list of their numbers. With
+    /// fewer entries than workers they are used again from the first. Empty: those of the thread
+    /// that runs the loop. No entry is empty, and numbers are below 65536.
+    std::vector<std::vector<unsigned>> affinity = {};
+    /// What it may take.
+    resource_limits limits = {};
+
+    friend bool operator==(const process_options&, const process_options&) = default;
+};
+
 /// What an executor is given once. Checked by its constructor, which throws std::invalid_argument
 /// with the name of the wrong field.
 struct executor_options {
-    /// Most workers at a time, at least 1; they are started as tasks need them. Unset: the number
-    /// of processors that this process may use.
+    /// Most workers at a time, at least 1; they are started as tasks need them. Unset:
+    /// cpu_count(), at the time of construction.
     std::optional<std::size_t> max_workers = {};
     /// Most tasks that wait for a worker; a submit beyond it fails with errc::queue_full. At
     /// least 1.
     std::size_t max_queued = no_bound;
+    /// Variables that workers have besides those of this process, or with another value; "{slot}"
+    /// in a value is replaced by the worker's slot, as for CUDA_VISIBLE_DEVICES. They are there
+    /// before static constructors run. Names are not empty and have no '='. Not with
+    /// start_method::in_process.
+    std::map<std::string, std::string> environment = {};
     /// How workers come into being.
     start_method start = default_start_method();
     /// The file that workers execute, a build of this very program. Empty: the environment variable
@@ -146,6 +194,8 @@ struct executor_options {
     bool capture_output = false;
     /// Whether crashing workers may write core dumps (which delays the news of their death).
     bool core_dumps = false;
+    /// Directory, niceness, CPUs and limits of workers.
+    process_options process = {};
 };
 
 /// What a shutdown found and did.

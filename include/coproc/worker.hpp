@@ -42,7 +42,7 @@ COPROC_API std::string_view name() noexcept;
 /// The worker that this thread serves.
 namespace this_worker {
 /// The worker's place in its executor: from 0, below max_workers, and no two live workers have the
-/// same one. 0 outside of workers.
+/// same one; one that replaces another may have its. 0 outside of workers.
 COPROC_API std::size_t slot() noexcept;
 } // namespace this_worker
 

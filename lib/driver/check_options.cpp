@@ -1,9 +1,12 @@
 #include "driver/check_options.hpp"
 
+#include "coproc/cpu_count.hpp"
 #include "coproc/detail/stream_core.hpp"
 #include "coproc/executor.hpp"
-#include "process/cpus.hpp"
+#include "process/environment_number.hpp"
+#include "worker/identity.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -50,6 +53,50 @@ void check_for_threads(const executor_options& given) {
           "false with start_method::in_process, whose workers write to this process's outputs");
     check(!given.core_dumps, "core_dumps",
           "false with start_method::in_process, where a crash is this process's");
+    check(given.environment.empty(), "environment",
+          "empty with start_method::in_process, whose workers have this process's");
+    const char* const unset =
+        "unset with start_method::in_process, whose workers are threads of this process";
+    check(given.process.working_directory.empty(), "process.working_directory", unset);
+    check(given.process.nice == 0, "process.nice", unset);
+    check(given.process.affinity.empty(), "process.affinity", unset);
+    check(given.process.limits == resource_limits(), "process.limits", unset);
+}
+
+bool has_zero(std::string_view text) { return text.find('\0') != text.npos; }
+
+void check_environment(const std::map<std::string, std::string>& environment) {
+    for (const auto& [name, value] : environment) {
+        check(!name.empty() && name.find('=') == name.npos && !has_zero(name), "environment",
+              ("without a name that is empty or has a '=' or a zero byte; it has \"" + name + "\"")
+                  .c_str());
+        check(!has_zero(value), "environment",
+              ("without a zero byte in a value; it has one in that of \"" + name + "\"").c_str());
+        check(name != worker::identity_variable, "environment",
+              "without COPROC_WORKER, by which a worker knows what it is");
+    }
+}
+
+void check_limits(const resource_limits& limits) {
+    constexpr std::size_t kibibyte = 1024;
+    check(limits.memory_bytes >= 64 * kibibyte * kibibyte, "process.limits.memory_bytes",
+          "at least 64 MiB");
+    check(limits.cpu_time > duration::zero(), "process.limits.cpu_time", "positive");
+    check(limits.open_files >= 16, "process.limits.open_files", "at least 16");
+    check(limits.stack_bytes >= 256 * kibibyte, "process.limits.stack_bytes", "at least 256 KiB");
+}
+
+void check_process(const process_options& given) {
+    constexpr unsigned cpus = 65536;
+    check(!has_zero(given.working_directory), "process.working_directory",
+          "a path, which has no zero byte");
+    check(given.nice >= -20 && given.nice <= 19, "process.nice", "between -20 and 19");
+    for (const std::vector<unsigned>& slot : given.affinity) {
+        const bool fine = !slot.empty() && std::all_of(slot.begin(), slot.end(),
+                                                       [](unsigned cpu) { return cpu < cpus; });
+        check(fine, "process.affinity", "lists of at least one CPU, with numbers below 65536");
+    }
+    check_limits(given.limits);
 }
 
 } // namespace
@@ -68,19 +115,26 @@ executor_options detail::complete(executor_options given) {
     check(given.start >= start_method::exec && given.start <= start_method::in_process, "start",
           "one of exec, exec_main and in_process");
     if (!given.max_workers) {
-        given.max_workers = process::available_cpus();
+        given.max_workers = cpu_count();
     }
     check(*given.max_workers > 0 && *given.max_workers <= 65536, "max_workers",
           "between 1 and 65536");
     check(given.max_queued > 0, "max_queued", "at least 1");
     check(given.max_failed_starts > 0, "max_failed_starts", "at least 1");
     check(given.start_timeout > duration::zero(), "start_timeout", "positive");
-    check(given.executable.find('\0') == std::string::npos, "executable",
-          "a path, which has no zero byte");
+    check(!has_zero(given.executable), "executable", "a path, which has no zero byte");
+    check_environment(given.environment);
+    check_process(given.process);
     check_for_threads(given);
     check(given.max_message_bytes >= 64 * 1024 && given.max_message_bytes <= (std::size_t{1} << 62),
           "max_message_bytes", "between 64 KiB and 2^62");
     return given;
+}
+
+std::size_t detail::max_nesting_depth() {
+    constexpr std::size_t unless_given = 10;
+    static const process::environment_number given("COPROC_MAX_DEPTH");
+    return given.get().value_or(unless_given);
 }
 
 void detail::check_options(const map_options& given) {

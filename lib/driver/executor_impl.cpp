@@ -6,6 +6,7 @@
 #include "driver/posted_waiter.hpp"
 #include "process/fork_guard.hpp"
 #include "process/modules.hpp"
+#include "worker/nesting.hpp"
 
 #include <asio/execution/context.hpp>
 #include <asio/post.hpp>
@@ -51,6 +52,8 @@ executor_impl::executor_impl(asio::any_io_executor io, executor_options options,
       options_(detail::complete(std::move(options))),
       loop_(std::move(loop)),
       fork_generation_(process::fork_generation()),
+      depth_(worker::nesting_depth()),
+      max_depth_(max_nesting_depth()),
       service_(&asio::use_service<executor_service>(asio::query(io_, asio::execution::context))),
       pool_(limits_for(options_)),
       timer_(std::in_place, io_) {}
@@ -131,6 +134,11 @@ job_ptr executor_impl::submit(encoder& arguments, luggage_ptr luggage, const tas
                               const target& what, std::size_t elements) {
     if (forked()) {
         return refuse(options, what, errc::forked, {});
+    }
+    if (depth_ >= max_depth_) {
+        return refuse(options, what, errc::nesting_too_deep,
+                      "this is level " + std::to_string(depth_) + ", and COPROC_MAX_DEPTH is " +
+                          std::to_string(max_depth_));
     }
     // Up to this size a copy is cheaper than a new block of memory for the next submit of this
     // thread.

@@ -149,6 +149,8 @@ private:
     const executor_options options_;
     const std::shared_ptr<own_loop> loop_;
     const std::uint32_t fork_generation_;
+    const unsigned depth_; // of the task that made this
+    const std::size_t max_depth_;
     executor_service* service_;
     std::atomic<std::uint64_t> next_id_{1};
 

@@ -1,5 +1,6 @@
 #include "driver/launch.hpp"
 
+#include "driver/worker_settings.hpp"
 #include "process/executable.hpp"
 #include "process/modules.hpp"
 #include "process/spawn.hpp"
@@ -29,7 +30,7 @@ std::uint64_t random_number() {
 }
 
 /// Socket and page; the second descriptor is the worker's end.
-std::variant<launched_worker, std::string> prepare(const executor_options& options,
+std::variant<launched_worker, std::string> prepare(const executor_options& options, unsigned depth,
                                                    process::unique_fd& workers_end) {
     launched_worker made;
     int ends[2];
@@ -45,7 +46,8 @@ std::variant<launched_worker, std::string> prepare(const executor_options& optio
     made.page =
         std::make_shared<memory::shared_page>(std::move(std::get<memory::shared_page>(page)));
     made.page->layout().settings = {.max_message_bytes = options.max_message_bytes,
-                                    .core_dumps = options.core_dumps};
+                                    .core_dumps = options.core_dumps,
+                                    .depth = depth + 1};
     made.nonce = random_number();
     return made;
 }
@@ -62,7 +64,7 @@ bool make_pipe(process::unique_fd& ours, process::unique_fd& workers) {
 }
 
 std::variant<launched_worker, std::string> launch_process(const executor_options& options,
-                                                          std::uint32_t slot) {
+                                                          std::uint32_t slot, unsigned depth) {
     if (worker::is_not_serving_yet()) {
         return "this process is itself a worker that has not begun to serve; static constructors, "
                "and main before coproc::init, must not submit tasks in a worker "
@@ -76,7 +78,7 @@ std::variant<launched_worker, std::string> launch_process(const executor_options
                      "linked with coproc_main; a worker would run main again";
     }
     process::unique_fd workers_end;
-    auto made = prepare(options, workers_end);
+    auto made = prepare(options, depth, workers_end);
     auto* const worker = std::get_if<launched_worker>(&made);
     if (worker == nullptr) {
         return made;
@@ -93,8 +95,10 @@ std::variant<launched_worker, std::string> launch_process(const executor_options
     process::spawn_request request;
     request.executable = process::worker_executable(options.executable);
     request.arguments = {worker::program_name()};
-    request.variables = {std::string(worker::identity_variable) + "=" +
-                         worker::format_identity(identity)};
+    request.variables = variables_for(options.environment, slot);
+    request.variables.push_back(std::string(worker::identity_variable) + "=" +
+                                worker::format_identity(identity));
+    request.settings = settings_for(options.process, slot);
     request.descriptors = {workers_end.get(), worker->page->descriptor()};
     process::unique_fd output;
     process::unique_fd error;
@@ -115,9 +119,9 @@ std::variant<launched_worker, std::string> launch_process(const executor_options
 }
 
 std::variant<launched_worker, std::string> launch_thread(const executor_options& options,
-                                                         std::uint32_t slot) {
+                                                         std::uint32_t slot, unsigned depth) {
     process::unique_fd workers_end;
-    auto made = prepare(options, workers_end);
+    auto made = prepare(options, depth, workers_end);
     auto* const worker = std::get_if<launched_worker>(&made);
     if (worker == nullptr) {
         return made;
@@ -138,9 +142,9 @@ std::variant<launched_worker, std::string> launch_thread(const executor_options&
 } // namespace
 
 std::variant<launched_worker, std::string> launch(const executor_options& options,
-                                                  std::uint32_t slot) {
-    return options.start == start_method::in_process ? launch_thread(options, slot)
-                                                     : launch_process(options, slot);
+                                                  std::uint32_t slot, unsigned depth) {
+    return options.start == start_method::in_process ? launch_thread(options, slot, depth)
+                                                     : launch_process(options, slot, depth);
 }
 
 } // namespace coproc::detail

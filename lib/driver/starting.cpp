@@ -33,7 +33,7 @@ void executor_impl::spawn_next() {
     std::variant<launched_worker, std::string> made;
     try {
         const std::optional<std::uint64_t> oom_kills = count_oom_kills();
-        made = launch(options_, slot);
+        made = launch(options_, slot, depth_);
         if (auto* const launched = std::get_if<launched_worker>(&made)) {
             launched->oom_kills_before = oom_kills;
         }

@@ -22,6 +22,7 @@ inline constexpr std::size_t ring_bytes = 256 * 1024;
 struct worker_settings {
     std::uint64_t max_message_bytes;
     std::uint32_t core_dumps; ///< not zero: crashes may write them
+    std::uint32_t depth;      ///< how many executors' tasks its own ones are in; at least 1
 };
 
 /// What lies where. All of it is zero in the beginning but the version. An idle worker touches the

@@ -10,9 +10,9 @@ namespace coproc::process {
 /// A refusal of the operating system: the step that failed, and errno.
 struct os_error {
     int number = 0;
-    std::string step; ///< "posix_spawn of /usr/bin/program"
+    std::string step; ///< "execve of /usr/bin/program"
 
-    /// "posix_spawn of /usr/bin/program: No such file or directory"
+    /// "execve of /usr/bin/program: No such file or directory"
     [[nodiscard]] std::string message() const;
 };
 

@@ -1,55 +1,28 @@
 #include "process/spawn.hpp"
 
 #include "process/command_line.hpp"
+#include "process/exec_plan.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
+#include <filesystem>
+#include <system_error>
+
 #include <fcntl.h>
-#include <spawn.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace coproc::process {
 namespace {
 
-class file_actions {
-public:
-    file_actions() noexcept { ::posix_spawn_file_actions_init(&raw_); }
-    file_actions(const file_actions&) = delete;
-    file_actions& operator=(const file_actions&) = delete;
-    ~file_actions() { ::posix_spawn_file_actions_destroy(&raw_); }
-
-    [[nodiscard]] posix_spawn_file_actions_t* get() noexcept { return &raw_; }
-
-private:
-    posix_spawn_file_actions_t raw_;
-};
-
-class attributes {
-public:
-    attributes() noexcept {
-        ::posix_spawnattr_init(&raw_);
-        sigset_t signals;
-        ::sigemptyset(&signals);
-        ::posix_spawnattr_setsigmask(&raw_, &signals);
-        ::sigfillset(&signals);
-        ::posix_spawnattr_setsigdefault(&raw_, &signals);
-        ::posix_spawnattr_setpgroup(&raw_, 0);
-        ::posix_spawnattr_setflags(&raw_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETPGROUP);
-    }
-    attributes(const attributes&) = delete;
-    attributes& operator=(const attributes&) = delete;
-    ~attributes() { ::posix_spawnattr_destroy(&raw_); }
-
-    [[nodiscard]] const posix_spawnattr_t* get() const noexcept { return &raw_; }
-
-private:
-    posix_spawnattr_t raw_;
-};
-
 // The descriptors of the new process. Each source is first duplicated to a number above all
-// targets: then no dup2 overwrites a source that is still needed, and none is from a number to
+// targets: then no dup overwrites a source that is still needed, and none is from a number to
 // itself, which would leave it close-on-exec.
 class descriptor_plan {
 public:
@@ -75,14 +48,11 @@ public:
         for (const int source : request.descriptors) {
             fine = fine && map(source, target++);
         }
-        if (!fine) {
-            return "duplicating a descriptor";
-        }
-        errno = ::posix_spawn_file_actions_addclosefrom_np(actions_.get(), end_);
-        return errno == 0 ? nullptr : "posix_spawn_file_actions_addclosefrom_np";
+        return fine ? nullptr : "duplicating a descriptor";
     }
 
-    [[nodiscard]] posix_spawn_file_actions_t* actions() noexcept { return actions_.get(); }
+    [[nodiscard]] std::span<const exec_plan::move> moves() const noexcept { return moves_; }
+    [[nodiscard]] int end() const noexcept { return end_; }
 
 private:
     bool map(int source, int target) {
@@ -90,15 +60,118 @@ private:
         if (!lifted) {
             return false;
         }
-        errno = ::posix_spawn_file_actions_adddup2(actions_.get(), lifted.get(), target);
+        moves_.push_back({lifted.get(), target});
         lifted_.push_back(std::move(lifted));
-        return errno == 0;
+        return true;
     }
 
     int end_;
     std::vector<unique_fd> lifted_;
-    file_actions actions_;
+    std::vector<exec_plan::move> moves_;
 };
+
+// The memory that the new process has for its calls until it executes its file.
+class child_stack {
+public:
+    child_stack() noexcept
+        : memory_(::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {}
+    child_stack(const child_stack&) = delete;
+    child_stack& operator=(const child_stack&) = delete;
+    ~child_stack() {
+        if (made()) {
+            ::munmap(memory_, bytes);
+        }
+    }
+
+    [[nodiscard]] bool made() const noexcept { return memory_ != MAP_FAILED; }
+    // Stacks grow downwards.
+    [[nodiscard]] void* top() const noexcept { return static_cast<char*>(memory_) + bytes; }
+
+private:
+    static constexpr std::size_t bytes = std::size_t{64} * 1024;
+    void* memory_;
+};
+
+// No handler may run in the new process while it shares our memory. By the system call, since the
+// C library leaves out the signals that it uses itself.
+class all_signals_blocked {
+public:
+    all_signals_blocked() noexcept {
+        const std::uint64_t all = ~std::uint64_t{0};
+        ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old_, sizeof all);
+    }
+    all_signals_blocked(const all_signals_blocked&) = delete;
+    all_signals_blocked& operator=(const all_signals_blocked&) = delete;
+    ~all_signals_blocked() {
+        ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old_, nullptr, sizeof old_);
+    }
+
+private:
+    std::uint64_t old_ = 0;
+};
+
+// This thread waits until the file is executed or the attempt has failed, as after vfork.
+pid_t run(exec_plan& plan, const child_stack& stack) noexcept {
+    const all_signals_blocked blocked;
+    const pid_t pid =
+        ::clone(&follow_exec_plan, stack.top(), CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
+    const int number = errno;
+    if (pid > 0 && plan.error != 0) {
+        while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+        }
+    }
+    errno = number;
+    return pid;
+}
+
+std::vector<unsigned long> mask_of(const std::vector<unsigned>& cpus) {
+    constexpr unsigned bits = 8 * sizeof(unsigned long);
+    std::vector<unsigned long> mask;
+    for (const unsigned cpu : cpus) {
+        mask.resize(std::max<std::size_t>(mask.size(), cpu / bits + 1));
+        mask[cpu / bits] |= 1UL << cpu % bits;
+    }
+    return mask;
+}
+
+// As the new process finds it from another directory.
+std::string absolute(const std::string& file) {
+    if (file.starts_with('/')) {
+        return file;
+    }
+    std::error_code unknown;
+    const std::filesystem::path here = std::filesystem::current_path(unknown);
+    return (here / file).string();
+}
+
+std::string describe(const exec_plan& plan, const process_settings& settings, int niceness) {
+    const std::string option = "executor_options::process.";
+    switch (plan.failed_step) {
+    case exec_step::group:
+        return "setpgid";
+    case exec_step::working_directory:
+        return option + "working_directory: chdir to " + settings.working_directory;
+    case exec_step::descriptors:
+        return "dup3";
+    case exec_step::nice:
+        return option + "nice: setpriority to " + std::to_string(niceness);
+    case exec_step::affinity: {
+        std::string text = option + "affinity: sched_setaffinity to CPU";
+        for (const unsigned cpu : settings.affinity) {
+            text += " " + std::to_string(cpu);
+        }
+        return text;
+    }
+    case exec_step::limit: {
+        const resource_limit& limit = settings.limits[plan.failed_limit];
+        return option + "limits." + limit.name + ": setrlimit to " + std::to_string(limit.soft);
+    }
+    case exec_step::execute:
+        break;
+    }
+    return std::string("execve of ") + plan.file;
+}
 
 // A process that nobody can watch is of no use. The number is signalled only if it is still our
 // child's.
@@ -115,20 +188,41 @@ void kill_unwatchable(pid_t pid) noexcept {
 } // namespace
 
 os_result<child> spawn(const spawn_request& request) {
-    descriptor_plan plan(request);
-    if (const char* failed_step = plan.make(request)) {
+    descriptor_plan descriptors(request);
+    if (const char* failed_step = descriptors.make(request)) {
         return os_error{errno, failed_step};
     }
+    const child_stack stack;
+    if (!stack.made()) {
+        return os_error{errno, "mmap of a stack"};
+    }
+    const process_settings& settings = request.settings;
+    const bool moves = !settings.working_directory.empty();
+    const std::string file = moves ? absolute(request.executable) : request.executable;
     std::vector<std::string> arguments = request.arguments;
     std::vector<std::string> environment = merge_environment(::environ, request.variables);
-    const attributes attributes;
-
-    pid_t pid = -1;
-    const int failure =
-        ::posix_spawn(&pid, request.executable.c_str(), plan.actions(), attributes.get(),
-                      exec_pointers(arguments).data(), exec_pointers(environment).data());
-    if (failure != 0) {
-        return os_error{failure, "posix_spawn of " + request.executable};
+    const std::vector<char*> argument_pointers = exec_pointers(arguments);
+    const std::vector<char*> environment_pointers = exec_pointers(environment);
+    const std::vector<unsigned long> mask = mask_of(settings.affinity);
+    const int niceness =
+        std::clamp(::getpriority(PRIO_PROCESS, 0) + settings.nice, PRIO_MIN, PRIO_MAX - 1);
+    exec_plan plan{
+        .file = file.c_str(),
+        .arguments = argument_pointers.data(),
+        .environment = environment_pointers.data(),
+        .moves = descriptors.moves(),
+        .end_of_descriptors = descriptors.end(),
+        .working_directory = moves ? settings.working_directory.c_str() : nullptr,
+        .niceness = settings.nice != 0 ? &niceness : nullptr,
+        .cpu_mask = mask,
+        .limits = settings.limits,
+    };
+    const pid_t pid = run(plan, stack);
+    if (pid < 0) {
+        return os_error{errno, "clone"};
+    }
+    if (plan.error != 0) {
+        return os_error{plan.error, describe(plan, settings, niceness)};
     }
     // Close-on-exec by definition.
     unique_fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));

@@ -2,6 +2,7 @@
 
 #include "process/child.hpp"
 #include "process/os_result.hpp"
+#include "process/process_settings.hpp"
 
 #include <string>
 #include <vector>
@@ -19,9 +20,12 @@ struct spawn_request {
     std::vector<int> descriptors;       ///< become 3, 4, ... in the new process; borrowed
     int output = -1;                    ///< becomes standard output; borrowed. -1: ours
     int error = -1;                     ///< becomes standard error; borrowed. -1: ours
+    process_settings settings = {};
 };
 
-/// Starts a process, in some 50 us whatever the size of this one.
+/// Starts a process, in some 50 us whatever the size of this one: until it executes its file it has
+/// no memory of its own. (posix_spawn does it in the same way, but knows neither niceness nor
+/// affinity nor limits.)
 ///
 /// It has an empty signal mask, default dispositions, a process group of its own, /dev/null as
 /// standard input, the given standard output and error or ours (/dev/null where we have none), the

@@ -5,6 +5,7 @@
 #include "process/executable.hpp"
 #include "worker/crash_handler.hpp"
 #include "worker/identity.hpp"
+#include "worker/nesting.hpp"
 #include "worker/serve.hpp"
 #include "worker/worker_signals.hpp"
 
@@ -63,6 +64,7 @@ void leave_if_misled() {
                                 .page = page,
                                 .nonce = identity.nonce,
                                 .slot = identity.slot};
+        worker::set_process_depth(page->layout().settings.depth);
         serving.store(true, std::memory_order_relaxed);
         worker::serve(service);
         static_cast<void>(

@@ -8,6 +8,7 @@
 #include "worker/crash_handler.hpp"
 #include "worker/current_task.hpp"
 #include "worker/exports.hpp"
+#include "worker/nesting.hpp"
 #include "worker/report_channel.hpp"
 #include "worker/stop_watch.hpp"
 #include "worker/task_end.hpp"
@@ -264,6 +265,7 @@ private:
 
 void serve(service& s) {
     this_thread_slot = s.slot;
+    set_thread_depth(s.page->layout().settings.depth);
     session(s).run();
 }
 

@@ -1,7 +1,6 @@
 #include "process/child.hpp"
 
 #include "child_role.hpp"
-#include "process/cpus.hpp"
 #include "process/exiting.hpp"
 #include "process/fork_guard.hpp"
 #include "support/catch.hpp"
@@ -10,7 +9,6 @@
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -157,22 +155,6 @@ TEST_CASE("a status that the host took is asked from the kernel") {
         process.kill_group();
         CHECK(test::wait_for_end(process) == expected);
     }
-}
-
-TEST_CASE("the CPUs that this process may use are counted") {
-    cpu_set_t old;
-    REQUIRE(::sched_getaffinity(0, sizeof old, &old) == 0);
-    CHECK(process::available_cpus() == static_cast<std::size_t>(CPU_COUNT(&old)));
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    for (std::size_t cpu = 0; CPU_COUNT(&one) == 0; ++cpu) {
-        if (CPU_ISSET(cpu, &old)) {
-            CPU_SET(cpu, &one);
-        }
-    }
-    REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
-    CHECK(process::available_cpus() == 1);
-    ::sched_setaffinity(0, sizeof old, &old);
 }
 
 TEST_CASE("a fork is noticed in the child only") {

@@ -177,9 +177,9 @@ TEST_CASE("a cause follows what happened") {
     record.code = errc::spawn_failed;
     record.how_certain = certainty::not_started;
     record.task_name = "fib";
-    record.cause = "posix_spawn: Resource temporarily unavailable";
+    record.cause = "clone: Resource temporarily unavailable";
     CHECK(make_failure(std::move(record)).message() ==
-          "fib: no worker process could be started: posix_spawn: Resource temporarily "
+          "fib: no worker process could be started: clone: Resource temporarily "
           "unavailable; the task did not start");
 }
 
@@ -204,7 +204,8 @@ TEST_CASE("what did not start says so") {
     CHECK(message_of(errc::executor_shutdown, not_started) ==
           "the executor was shut down; the task did not start");
     CHECK(message_of(errc::nesting_too_deep, not_started) ==
-          "executors inside tasks of executors are nested too deep; the task did not start");
+          "executors inside tasks of executors are nested too deep; the task did not start; let "
+          "the outermost program submit the tasks, or raise COPROC_MAX_DEPTH");
     CHECK(message_of(errc::out_of_memory, not_started)
               .starts_with("there was not enough memory to send the task; the task did not start"));
 }

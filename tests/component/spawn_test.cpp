@@ -13,6 +13,7 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sys/prctl.h>
@@ -110,6 +111,11 @@ const child_role tell_names("tell names", [](const test::arguments&) {
     char name[17] = {};
     ::prctl(PR_GET_NAME, name);
     test::write_text(3, std::string(program_invocation_name) + ";" + name);
+    return 0;
+});
+
+const child_role tell_directory("tell directory", [](const test::arguments&) {
+    test::write_text(3, std::filesystem::current_path().string());
     return 0;
 });
 
@@ -323,14 +329,14 @@ TEST_CASE("a spawn that fails says which step and why") {
         REQUIRE(!started);
         CHECK(started.error().number == ENOENT);
         CHECK(started.error().message() ==
-              "posix_spawn of /nonexistent/program: No such file or directory");
+              "execve of /nonexistent/program: No such file or directory");
     }
     SECTION("not executable") {
         process::spawn_request request = test::role_request("exit with", {"0"});
         request.executable = "/dev/null";
         const auto started = process::spawn(request);
         REQUIRE(!started);
-        CHECK(started.error().message() == "posix_spawn of /dev/null: Permission denied");
+        CHECK(started.error().message() == "execve of /dev/null: Permission denied");
     }
     SECTION("a descriptor that is not open") {
         process::spawn_request request = test::role_request("exit with", {"0"});
@@ -340,6 +346,28 @@ TEST_CASE("a spawn that fails says which step and why") {
         CHECK(started.error().message() == "duplicating a descriptor: Bad file descriptor");
     }
     CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+}
+
+TEST_CASE("a process starts in its directory, also from a file with a relative name") {
+    process::spawn_request request = test::role_request("tell directory");
+    request.settings.working_directory = "/proc";
+    CHECK(answer_of(request) == "/proc");
+    request.executable = std::filesystem::relative(process::executable_path()).string();
+    REQUIRE(request.executable.front() != '/');
+    CHECK(answer_of(request) == "/proc");
+}
+
+TEST_CASE("a process whose settings are refused leaves nothing behind") {
+    const std::set<int> before = open_descriptors();
+    process::spawn_request request = test::role_request("exit with", {"0"});
+    request.settings.limits = {{RLIMIT_NOFILE, 100, 100, "open_files"},
+                               {RLIMIT_NOFILE, 200, 100, "stack_bytes"}};
+    const auto started = process::spawn(request);
+    REQUIRE(started.has_error());
+    CHECK(started.error().number == EINVAL);
+    CHECK(started.error().step == "executor_options::process.limits.stack_bytes: setrlimit to 200");
+    CHECK(::waitpid(-1, nullptr, 0) == -1);
+    CHECK(open_descriptors() == before);
 }
 
 TEST_CASE("without free descriptors a spawn fails, leaving no process and no descriptor") {

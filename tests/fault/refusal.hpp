@@ -4,7 +4,7 @@
 // library's functions itself, and the library finds these first.
 namespace test {
 
-enum class call { socketpair, memfd_create, ftruncate, posix_spawn, pidfd_open, epoll_ctl };
+enum class call { socketpair, memfd_create, ftruncate, clone, execve, pidfd_open, epoll_ctl };
 
 /// While it lives, a call fails with this errno, the first `times` times.
 class refusal {

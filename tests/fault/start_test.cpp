@@ -29,10 +29,10 @@ const fault faults[] = {
     {call::socketpair, ENOBUFS, "socketpair"},
     {call::memfd_create, ENFILE, "memfd_create"},
     {call::ftruncate, ENOSPC, "ftruncate"},
-    {call::posix_spawn, EAGAIN, "posix_spawn"},
-    {call::posix_spawn, ENOMEM, "posix_spawn"},
-    {call::posix_spawn, ENOENT, "posix_spawn"},
-    {call::posix_spawn, ETXTBSY, "posix_spawn"},
+    {call::clone, EAGAIN, "clone"},
+    {call::clone, ENOMEM, "clone"},
+    {call::execve, ENOENT, "execve of "},
+    {call::execve, ETXTBSY, "execve of "},
     {call::pidfd_open, EMFILE, "pidfd_open"},
     {call::epoll_ctl, ENOSPC, "the loop cannot watch it"},
 };
@@ -93,7 +93,7 @@ TEST_CASE("what refuses to start a worker is told, and the next task works") {
 
 TEST_CASE("what refuses the first workers of an executor breaks it, and no other") {
     asio::io_context loop;
-    const test::refusal always(call::posix_spawn, EAGAIN, 3);
+    const test::refusal always(call::clone, EAGAIN, 3);
     coproc::executor executor(loop, {.max_workers = 1, .max_failed_starts = 3});
     auto first = executor.submit(same, 1);
     test::run(loop);

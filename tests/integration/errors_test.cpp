@@ -16,6 +16,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <sys/mman.h>
@@ -244,7 +245,7 @@ std::vector<seen> unknown_function() {
 std::vector<seen> spawn_failed() {
     return {look_at(run_one({.max_workers = 1, .executable = "/no/such/file"}, {}, same, 1),
                     certainty::not_started,
-                    {"same: no worker process could be started: posix_spawn of /no/such/file: No "
+                    {"same: no worker process could be started: execve of /no/such/file: No "
                      "such file or directory",
                      "; the task did not start"})};
 }
@@ -317,6 +318,28 @@ std::vector<seen> would_deadlock() {
     return all;
 }
 
+/// Code, certainty and sentence of a task of an executor in a task.
+std::tuple<int, int, std::string> submit_within() {
+    coproc::executor inner(coproc::own_thread, {.max_workers = 1});
+    const auto got = inner.submit(same, 1).get();
+    return {got.error().code().value(), static_cast<int>(got.error().certainty()),
+            got.error().message()};
+}
+
+std::vector<seen> nesting_too_deep() {
+    const auto got = run_one({.max_workers = 1, .environment = {{"COPROC_MAX_DEPTH", "1"}}},
+                             coproc::task_options{}, submit_within);
+    REQUIRE(got.has_value());
+    const auto& [code, how, message] = got.value();
+    return {{static_cast<errc>(code),
+             static_cast<certainty>(how),
+             message,
+             certainty::not_started,
+             {"same: executors inside tasks of executors are nested too deep: this is level 1, and "
+              "COPROC_MAX_DEPTH is 1",
+              "; the task did not start", "; let the outermost program submit the tasks"}}};
+}
+
 std::vector<seen> forked() {
     asio::io_context loop;
     coproc::executor executor(loop, {.max_workers = 1});
@@ -365,13 +388,12 @@ const std::map<errc, std::vector<seen> (*)()> producers{
     {errc::queue_full, queue_full},
     {errc::too_large, too_large},
     {errc::would_deadlock, would_deadlock},
+    {errc::nesting_too_deep, nesting_too_deep},
     {errc::forked, forked},
 };
 
 /// Nothing gives these yet.
-bool is_reserved(errc code) {
-    return code == errc::initializer_failed || code == errc::nesting_too_deep;
-}
+bool is_reserved(errc code) { return code == errc::initializer_failed; }
 
 } // namespace
 
