@@ -19,6 +19,7 @@ enum class action_kind : std::uint8_t {
     lose,     ///< of the chunk `subject`, settle what dead `worker` had begun: its end was `code`.
               ///< The rest goes on
     complete, ///< give `subject` its end: `code` and `how_certain`, or the reply if `code` is none
+    warmed,   ///< tell `subject`, given to `warm_up`, that its workers are ready, or `code`
     shutdown_complete, ///< no task is unfinished and no worker is left
 };
 

@@ -22,15 +22,8 @@ pool::admission pool::submit(task& t, time_point now, actions& out) {
     if (queue_.size() >= limits_.max_queued) {
         return admission::queue_full;
     }
-    make_room_for_submit(out);
-    if (!needs_attention()) {
-        // Nobody listened to these while there was nothing to do: their time starts again.
-        for (worker& w : workers_) {
-            if (w.state == worker_state::starting) {
-                w.limit = after(now, limits_.start_timeout);
-            }
-        }
-    }
+    make_room_for_submit(limits_.max_workers, out);
+    listen_again(now);
     t.state = task_state::queued;
     t.rank = now - t.priority * ageing;
     t.order = submitted_++;
@@ -40,21 +33,37 @@ pool::admission pool::submit(task& t, time_point now, actions& out) {
         expire(t, out);
         return admission::accepted;
     }
+    awake_ = true;
     overtake(t, now, out);
     schedule(now, out);
     return admission::accepted;
 }
 
 // For all that a submit may decide, so that it cannot fail when it has begun to: what waits is
-// staged, what is staged is taken back, workers start, and the task itself ends at once.
-void pool::make_room_for_submit(actions& out) {
+// staged, what is staged is taken back, workers start and are let go, and the task itself ends at
+// once.
+void pool::make_room_for_submit(std::size_t max_workers, actions& out) {
     const std::size_t stages =
         std::min<std::size_t>(queue_.size() + 1, workers_.size() * std::size_t{limits_.max_window});
-    const std::size_t needed = out.size() + staged_ + 2 * stages + limits_.max_workers + 1;
+    const std::size_t needed =
+        out.size() + staged_ + 2 * stages + max_workers + workers_.size() + 1;
     if (out.capacity() < needed) {
         out.reserve(std::max(needed, 2 * out.capacity()));
     }
-    workers_.reserve(workers_.size() + limits_.max_workers);
+    workers_.reserve(workers_.size() + max_workers);
+    idle_.reserve(workers_.capacity());
+}
+
+// Nobody listened to workers that start while there was nothing to do: their time starts again.
+void pool::listen_again(time_point now) {
+    if (needs_attention()) {
+        return;
+    }
+    for (worker& w : workers_) {
+        if (w.state == worker_state::starting) {
+            w.limit = after(now, limits_.start_timeout);
+        }
+    }
 }
 
 void pool::complete(task& t, errc code, certainty how_certain, actions& out) {
@@ -115,7 +124,7 @@ void pool::settle(worker& w, std::uint64_t sequence) {
     w.recalls -= entry.recall != recall_reason::none;
     w.tasks.settle(sequence);
     if (w.tasks.empty() && w.state == worker_state::busy) {
-        w.state = worker_state::idle;
+        make_idle(w);
     }
 }
 
@@ -150,6 +159,9 @@ void pool::drained(std::uint32_t index, std::size_t replies, time_point now, act
     worker& w = workers_[index];
     execute_or_pardon(w, now, out);
     follow(w, replies, now);
+    if (w.leaving) {
+        let_go(w, now, out);
+    }
     schedule(now, out);
     continue_shutdown(now, out);
 }
@@ -212,6 +224,10 @@ void pool::recalled(std::uint32_t index, std::uint64_t sequence, slot_state slot
     if (slot == slot_state::recalled) {
         task* const t = entry->owner;
         settle(w, sequence);
+        taken_from(w);
+        if (w.tasks.empty()) {
+            w.progress = now;
+        }
         if (t != nullptr) {
             taken_back(*t, reason, out);
         }
@@ -224,6 +240,7 @@ void pool::recalled(std::uint32_t index, std::uint64_t sequence, slot_state slot
         return; // what is taken back is given out when all of it is in the queue, in its old order
     }
     execute_or_pardon(w, now, out);
+    let_go(w, now, out);
     schedule(now, out);
     continue_shutdown(now, out);
 }
@@ -362,6 +379,8 @@ void pool::cancel(task& t, cancel_type type, time_point now, actions& out) {
         queue_.remove(t);
         complete(t, errc::cancelled, certainty::not_started, out);
         continue_shutdown(now, out);
+    } else if (t.state == task_state::warming) {
+        end_warm_up(t, errc::cancelled, out);
     } else if (t.state == task_state::staged) {
         t.cancelled = true;
         ask_back(workers_[t.worker], t.sequence,

@@ -10,8 +10,11 @@ void pool::start_failed(std::uint32_t index, errc code, time_point now, actions&
     if (workers_[index].state != worker_state::starting) {
         return;
     }
+    const bool wanted = !workers_[index].dismissed;
     workers_[index] = worker{};
-    failed_start(code, now, out);
+    if (wanted) {
+        failed_start(code, now, out);
+    }
     schedule(now, out);
     continue_shutdown(now, out);
 }
@@ -22,8 +25,12 @@ void pool::ready(std::uint32_t index, time_point now, actions& out) {
         return;
     }
     restarts_.ready();
-    w.state = worker_state::idle;
+    make_idle(w);
     w.limit = never;
+    w.progress = now;
+    w.old_at = after(now, limits_.max_age);
+    succeed(w, now, out);
+    answer_warm_ups(out);
     schedule(now, out);
     continue_shutdown(now, out);
 }
@@ -37,11 +44,10 @@ void pool::crashed(std::uint32_t index, bool handler, time_point now, actions& o
         }
         return;
     }
-    if (!w.takes_tasks() && !w.condemned) {
+    if (!w.is_ready()) {
         return;
     }
-    w.state = worker_state::stopping;
-    w.condemned = false;
+    stop_serving(w);
     w.limit = after(now, limits_.crash_timeout);
     ++crashed_workers_;
     ask_all_back(w, recall_reason::crash, out);
@@ -53,10 +59,9 @@ void pool::crashed(std::uint32_t index, bool handler, time_point now, actions& o
 
 void pool::died(std::uint32_t index) {
     worker& w = workers_[index];
-    if (w.takes_tasks() || w.condemned) {
+    if (w.is_ready()) {
         ++crashed_workers_;
-        w.state = worker_state::stopping;
-        w.condemned = false;
+        stop_serving(w);
     }
 }
 
@@ -65,8 +70,9 @@ void pool::died(std::uint32_t index) {
 void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
     worker& w = workers_[index];
     const bool was_starting = w.state == worker_state::starting;
-    if (w.takes_tasks() || w.condemned) {
+    if (w.is_ready()) {
         ++crashed_workers_;
+        stop_serving(w);
     }
     w.state = worker_state::stopping;
     const std::uint64_t first = w.tasks.first();
@@ -75,9 +81,12 @@ void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
             judge_entry(w, s, code, verdicts_[s - first], out);
         }
     }
-    const bool useless = was_starting || (!w.worked && w.tasks.next() > 0);
+    const bool useless = !w.dismissed && !w.worked;
+    const bool unused = !was_starting && w.tasks.next() == 0;
     w = worker{};
-    if (useless) {
+    if (useless && unused && !ending()) {
+        restarts_.died_unused(now);
+    } else if (useless && !unused) {
         failed_start(code, now, out);
     }
     schedule(now, out);
@@ -122,11 +131,16 @@ void pool::failed_start(errc code, time_point now, actions& out) {
                                     [](const worker& w) { return w.takes_tasks(); });
     switch (restarts_.failed(now, others)) {
     case restart_policy::verdict::retry:
+        if (restarts_.exhausted()) {
+            fail_warm_ups(code, out);
+        }
         return;
     case restart_policy::verdict::broken:
         broken_ = true;
         [[fallthrough]];
     case restart_policy::verdict::fail_tasks:
+        awake_ = false; // no respawn for its own sake: the next submit tries again
+        fail_warm_ups(code, out);
         fail_queued(code, out);
         return;
     }
@@ -167,16 +181,16 @@ void pool::kill(worker& w, actions& out) {
         return;
     }
     w.killed = true;
-    w.condemned = false;
     if (w.state != worker_state::starting) {
-        w.state = worker_state::stopping;
+        stop_serving(w);
         w.limit = never;
     }
     out.push_back({.kind = action_kind::kill, .worker = index_of(w)});
 }
 
 void pool::ask_to_exit(worker& w, time_point now, actions& out) {
-    w.state = worker_state::stopping;
+    stop_serving(w);
+    w.dismissed = true;
     w.limit = after(now, limits_.exit_timeout);
     out.push_back({.kind = action_kind::request_exit, .worker = index_of(w)});
 }
@@ -186,6 +200,7 @@ void pool::shut_down(shutdown_mode mode, time_point now, actions& out) {
         return;
     }
     shutdown_ = mode;
+    fail_warm_ups(errc::executor_shutdown, out);
     if (mode >= shutdown_mode::cancel_queued) {
         fail_queued(errc::executor_shutdown, out);
         for (worker& w : workers_) {
@@ -225,21 +240,34 @@ void pool::continue_shutdown(time_point now, actions& out) {
 }
 
 bool pool::needs_attention() const {
-    if (unfinished() > 0 || (shutdown_ != shutdown_mode::none && !shutdown_reported_)) {
+    if (unfinished() > 0 || !warm_ups_.empty() ||
+        (shutdown_ != shutdown_mode::none && !shutdown_reported_)) {
         return true;
     }
-    return std::any_of(workers_.begin(), workers_.end(), [](const worker& w) {
+    const bool ends = std::any_of(workers_.begin(), workers_.end(), [](const worker& w) {
         return w.abandoned > 0 || w.state == worker_state::stopping || w.killed;
     });
+    return ends || (retiring_ > 0 && is_being_replaced());
+}
+
+bool pool::is_being_replaced() const {
+    return std::any_of(workers_.begin(), workers_.end(),
+                       [this](const worker& w) { return w.awaits_successor() && awaits_start(w); });
 }
 
 time_point pool::next_tick() const {
     time_point next = expiries_.empty() ? never : expiries_.begin()->expiry;
-    if (start_delayed_ && unfinished() > 0) {
+    if (start_delayed_ && (unfinished() > 0 || floor() > 0)) {
         next = std::min(next, restarts_.next_start());
+    }
+    if (limits_.idle_timeout != no_limit) {
+        next = std::min(next, next_idle_timeout());
     }
     for (const worker& w : workers_) {
         next = std::min(next, w.limit);
+        if (w.old_at < next && w.retired == retire_reason::none && w.is_ready()) {
+            next = w.old_at;
+        }
         if (w.abandoned > 0 && !w.condemned && w.state != worker_state::stopping) {
             next = std::min(next, w.tasks.next_kill());
         }
@@ -254,6 +282,9 @@ void pool::tick(time_point now, actions& out) {
     for (worker& w : workers_) {
         overdue(w, now, out);
     }
+    if (limits_.idle_timeout != no_limit) {
+        time_out_idle(now, out);
+    }
     schedule(now, out);
     continue_shutdown(now, out);
 }
@@ -266,6 +297,9 @@ void pool::overdue(worker& w, time_point now, actions& out) {
     if (w.abandoned > 0 && w.tasks.next_kill() <= now) {
         condemn(w, out);
     }
+    if (w.old_at <= now && w.is_ready() && w.retired == retire_reason::none) {
+        begin_retiring(w, retire_reason::age, now, out);
+    }
 }
 
 counts pool::look() const {
@@ -273,10 +307,11 @@ counts pool::look() const {
     c.queued = queue_.size();
     c.staged = staged_;
     for (const worker& w : workers_) {
-        c.starting += w.state == worker_state::starting;
+        c.starting += w.state == worker_state::starting && !w.dismissed;
         c.idle += w.state == worker_state::idle;
-        c.busy += w.state == worker_state::busy;
-        c.stopping += w.state == worker_state::stopping;
+        c.busy += w.state == worker_state::busy && !w.leaving;
+        c.leaving += w.leaving;
+        c.stopping += w.state == worker_state::stopping || w.dismissed;
     }
     c.submitted = submitted_;
     c.completed = completed_;

@@ -5,6 +5,7 @@
 #include "pool/task_queue.hpp"
 #include "pool/worker.hpp"
 
+#include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
 #include <cstdint>
 #include <limits>
@@ -17,7 +18,18 @@
 namespace coproc::pool {
 
 struct limits {
+    /// Members at a time: workers that are starting or take tasks, and not to be replaced. `resize`
+    /// changes it. What is on its way out (retired, given up, asked to exit, killed) is not
+    /// counted; but of two workers with one slot never both have tasks.
     std::size_t max_workers = 1;
+    /// So many members are kept, from the first `submit` or `warm_up` on.
+    std::size_t min_workers = 0;
+    /// A member above `min_workers` that had no task for so long is asked to exit.
+    duration idle_timeout = no_limit;
+    /// A worker that was given so many tasks gets no more and is replaced; 0: no limit.
+    std::uint32_t max_tasks = 0;
+    /// A worker that has been ready for so long is replaced.
+    duration max_age = no_limit;
     /// Tasks that wait for a worker; beyond it `submit` refuses.
     std::size_t max_queued = static_cast<std::size_t>(-1);
     /// Most tasks in one worker's pipe: the number of slots of its shared page.
@@ -65,6 +77,7 @@ struct counts {
     std::size_t starting = 0;
     std::size_t idle = 0;
     std::size_t busy = 0;
+    std::size_t leaving = 0; ///< finish what they hold, then exit
     std::size_t stopping = 0;
     std::uint64_t submitted = 0; ///< since the beginning
     std::uint64_t completed = 0;
@@ -90,6 +103,15 @@ public:
     /// Does nothing to a task that is done.
     void cancel(task&, cancel_type, time_point now, actions& out);
     void shut_down(shutdown_mode, time_point now, actions& out);
+    /// From now on so many workers, at least 1. Surplus ones are those with the highest slots: they
+    /// finish the task that they have begun, and exit.
+    void resize(std::size_t max_workers, time_point now, actions& out);
+    /// Starts what is missing for `count` ready members, or for `max_workers` if that is less;
+    /// answered by `warmed`. `request` has no other use, and is not counted as a task.
+    [[nodiscard]] admission warm_up(task& request, std::size_t count, time_point now, actions& out);
+    /// This worker is to be replaced: its successor is started first, if one is needed; when that
+    /// is ready, or at once, it takes no more tasks, finishes the one that it has begun, and exits.
+    void retire(std::uint32_t worker, retire_reason, time_point now, actions& out);
 
     // ---- what workers do
 
@@ -141,9 +163,10 @@ public:
     const worker& worker_at(std::uint32_t index) const { return workers_[index]; }
     /// Tasks that are not completed.
     std::size_t unfinished() const { return queue_.size() + staged_; }
-    /// Whether something must still happen by itself: unfinished tasks, given-up tasks whose grace
-    /// runs, workers on their way out, a shutdown in progress. While false the pool needs neither
-    /// time nor news.
+    /// Whether something must still happen by itself: unfinished tasks and warm-ups, given-up tasks
+    /// whose grace runs, workers on their way out or being replaced, a shutdown in progress. While
+    /// false the pool needs neither time nor news; with them it would keep `min_workers`,
+    /// `idle_timeout` and `max_age` all the same.
     bool needs_attention() const;
     bool has_queued() const { return !queue_.empty(); }
     bool broken() const { return broken_; }
@@ -167,15 +190,47 @@ private:
     void stage(worker&, task&, time_point now, actions& out);
     void feed_idle(time_point now, actions& out);
     void take_from(worker& victim, std::size_t count, actions& out);
+    struct demand {
+        std::size_t members = 0;
+        std::size_t free = 0; ///< of these: starting, or without a task
+        std::size_t wanted = 0;
+    };
+    demand look_at_demand() const;
     void start_workers(time_point now, actions& out);
     static std::size_t movable(worker&);
-    static bool is_live(const worker&);
-    std::size_t waiting() const;
+    worker* idle_worker();
+    void start_worker(time_point now, actions& out);
     std::uint32_t free_entry();
     std::uint32_t free_slot() const;
 
+    // sizes.cpp
+    void make_idle(worker&);
+    void make_busy(worker&);
+    void stop_serving(worker&);
+    bool is_blocked(const worker&) const;
+    bool has_member(std::uint32_t slot) const;
+    std::size_t members() const;
+    std::size_t floor() const;
+    void set_retired(worker&, retire_reason);
+    void begin_retiring(worker&, retire_reason, time_point now, actions& out);
+    void begin_leaving(worker&, retire_reason, time_point now, actions& out);
+    void let_go(worker&, time_point now, actions& out);
+    void pardon(worker&);
+    void taken_from(worker&);
+    void dismiss(worker&, time_point now, actions& out);
+    void succeed(const worker&, time_point now, actions& out);
+    bool awaits_start(const worker&) const;
+    void release_retired(time_point now, actions& out);
+    void time_out_idle(time_point now, actions& out);
+    time_point next_idle_timeout() const;
+    std::size_t to_spare() const;
+    void answer_warm_ups(actions& out);
+    void fail_warm_ups(errc, actions& out);
+    void end_warm_up(task&, errc, actions& out);
+
     // completion.cpp
-    void make_room_for_submit(actions& out);
+    void make_room_for_submit(std::size_t max_workers, actions& out);
+    void listen_again(time_point now);
     void complete(task&, errc, certainty, actions& out);
     void settle(worker&, std::uint64_t sequence);
     void follow(worker&, std::size_t replies, time_point now);
@@ -197,6 +252,7 @@ private:
     void judge(std::uint32_t worker, errc, time_point now, actions& out);
     void judge_entry(worker&, std::uint64_t sequence, errc, slot_state, actions& out);
     bool ending() const { return shutdown_ != shutdown_mode::none && unfinished() == 0; }
+    bool is_being_replaced() const;
     void failed_start(errc, time_point now, actions& out);
     void fail_queued(errc, actions& out);
     void overdue(worker&, time_point now, actions& out);
@@ -214,6 +270,13 @@ private:
     task_queue queue_;
     expiries expiries_;
     std::vector<worker> workers_;
+    // Ready members without a task, and those that await a successor. The last one had a task
+    // last, and gets the next, so that those to spare stay idle.
+    std::vector<std::uint32_t> idle_;
+    std::size_t retiring_ = 0; // workers that await a successor
+    std::size_t leaving_ = 0;  // workers that leave when they have no task left
+    boost::intrusive::list<task, boost::intrusive::base_hook<list_hook>> warm_ups_;
+    bool awake_ = false; // min_workers counts
     std::vector<slot_state> verdicts_;
     std::size_t staged_ = 0; // tasks with an owner in some pipe
     // No task in a pipe has a lower priority; it may be lower than that of each.

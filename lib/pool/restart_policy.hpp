@@ -36,6 +36,15 @@ public:
         return verdict::retry;
     }
 
+    /// A worker that was ready has ended before it had a task to show what it is worth.
+    void died_unused(time_point now) {
+        ++failures_;
+        next_start_ = after(now, delay());
+    }
+
+    /// As many in a row have failed as may.
+    bool exhausted() const { return failures_ >= limit_; }
+
     bool may_start(time_point now) const { return now >= next_start_; }
     time_point next_start() const { return next_start_; }
 

@@ -5,6 +5,11 @@
 
 // Which task goes to which worker, and when a worker is started.
 namespace coproc::pool {
+namespace {
+
+constexpr std::uint32_t no_slot = static_cast<std::uint32_t>(-1);
+
+} // namespace
 
 // Idle workers first, then pipes with room, so that the next task is there when one ends; a worker
 // that falls idle takes back what waits behind others.
@@ -22,16 +27,19 @@ void pool::schedule(time_point now, actions& out) {
         feed_idle(now, out);
     }
     start_workers(now, out);
+    if (retiring_ > 0) {
+        release_retired(now, out);
+    }
 }
 
 worker* pool::best_worker_for(const task& next, time_point now) {
+    if (worker* const idle = idle_worker()) {
+        return idle;
+    }
     worker* best = nullptr;
     for (worker& w : workers_) {
-        if (!has_room(w, next, now) || !w.tasks.make_room()) {
+        if (w.state != worker_state::busy || !has_room(w, next, now) || !w.tasks.make_room()) {
             continue;
-        }
-        if (w.tasks.empty()) {
-            return &w;
         }
         if (best == nullptr || w.tasks.unsettled() < best->tasks.unsettled()) {
             best = &w;
@@ -40,16 +48,20 @@ worker* pool::best_worker_for(const task& next, time_point now) {
     return best;
 }
 
+worker* pool::idle_worker() {
+    for (auto index = idle_.rbegin(); index != idle_.rend(); ++index) {
+        worker& w = workers_[*index];
+        if (leaving_ == 0 || !is_blocked(w)) {
+            return &w;
+        }
+    }
+    return nullptr;
+}
+
 bool pool::has_room(const worker& w, const task& next, time_point now) const {
-    if (!w.takes_tasks()) {
-        return false;
-    }
-    if (w.tasks.empty()) {
-        return true;
-    }
     // The clock of a run time-out starts with the function, so such a task goes only where it
     // starts at once.
-    return next.run_timeout == no_limit && w.tasks.unsettled() < w.window &&
+    return w.takes_tasks() && next.run_timeout == no_limit && w.tasks.unsettled() < w.window &&
            w.tasks.span() < limits_.max_window && w.tasks.bytes() < limits_.max_pipe_bytes &&
            now >= overtaking_until_ && !is_stalled(w, now);
 }
@@ -67,7 +79,7 @@ bool pool::release_stuck(const task& next, const worker& chosen, time_point now,
     bool asked = false;
     for (worker& w : workers_) {
         const bool stuck = is_stalled(w, now) || (chosen.tasks.empty() && w.window <= 2);
-        if (!stuck || !w.takes_tasks() || w.recalls > 0) {
+        if (!stuck || !w.gives_tasks() || w.recalls > 0) {
             continue;
         }
         for (std::uint64_t s = w.tasks.next(); s-- > w.first_movable();) {
@@ -87,10 +99,7 @@ void pool::overtake(const task& t, time_point now, actions& out) {
     if (t.priority <= lowest_staged_) {
         return;
     }
-    const bool has_worker = std::any_of(workers_.begin(), workers_.end(), [](const worker& w) {
-        return w.state == worker_state::idle && w.takes_tasks();
-    });
-    if (has_worker) {
+    if (idle_worker() != nullptr) {
         return;
     }
     lowest_staged_ = std::numeric_limits<int>::max();
@@ -101,7 +110,7 @@ void pool::overtake(const task& t, time_point now, actions& out) {
                 continue;
             }
             lowest_staged_ = std::min(lowest_staged_, entry->owner->priority);
-            if (w.takes_tasks() && s >= w.first_movable() && t.goes_before(*entry->owner)) {
+            if (w.gives_tasks() && s >= w.first_movable() && t.goes_before(*entry->owner)) {
                 overtaking_until_ = after(now, limits_.overtaking_period);
                 ask_back(w, s, recall_reason::move, out);
             }
@@ -111,7 +120,8 @@ void pool::overtake(const task& t, time_point now, actions& out) {
 
 void pool::stage(worker& w, task& next, time_point now, actions& out) {
     assert(next.state == task_state::queued);
-    if (w.tasks.empty()) {
+    if (w.state == worker_state::idle) {
+        make_busy(w);
         w.ended = 0;
         w.since = now;
         w.progress = now;
@@ -119,9 +129,11 @@ void pool::stage(worker& w, task& next, time_point now, actions& out) {
     next.state = task_state::staged;
     next.worker = index_of(w);
     next.sequence = w.tasks.push(next);
-    w.state = worker_state::busy;
     ++staged_;
     ++w.owned;
+    if (++w.given == limits_.max_tasks) {
+        begin_leaving(w, retire_reason::tasks, now, out);
+    }
     lowest_staged_ = std::min(lowest_staged_, next.priority);
     if (next.run_timeout != no_limit) {
         set_expiry(next, std::min(next.deadline, after(now, next.run_timeout)));
@@ -133,14 +145,15 @@ void pool::stage(worker& w, task& next, time_point now, actions& out) {
 }
 
 void pool::feed_idle(time_point now, actions& out) {
-    for (worker& thief : workers_) {
-        if (thief.state != worker_state::idle || thief.condemned) {
+    for (const std::uint32_t index : idle_) {
+        const worker& thief = workers_[index];
+        if (leaving_ > 0 && is_blocked(thief)) {
             continue;
         }
         worker* victim = nullptr;
         std::size_t most = 0;
         for (worker& w : workers_) {
-            const std::size_t behind = w.takes_tasks() && w.recalls == 0 ? movable(w) : 0;
+            const std::size_t behind = w.gives_tasks() && w.recalls == 0 ? movable(w) : 0;
             if (behind > most) {
                 victim = &w;
                 most = behind;
@@ -175,18 +188,22 @@ void pool::take_from(worker& victim, std::size_t count, actions& out) {
     }
 }
 
-// A condemned one, too: it may be pardoned.
-bool pool::is_live(const worker& w) {
-    return w.state == worker_state::starting || w.takes_tasks() || w.condemned;
-}
-
-// Tasks that wait although they could run, had we more workers: all but the oldest of each pipe.
-std::size_t pool::waiting() const {
-    std::size_t n = queue_.size();
+// Wanted are workers for the tasks that wait: those in the queue, and all but the oldest of each
+// pipe; and a successor for each that has a task and shall go.
+pool::demand pool::look_at_demand() const {
+    demand d;
+    d.wanted = queue_.size();
     for (const worker& w : workers_) {
-        n += w.owned - (w.tasks.first_owner() != nullptr);
+        d.wanted += w.owned - (w.tasks.first_owner() != nullptr);
+        if (w.is_member()) {
+            ++d.members;
+            d.free += w.state != worker_state::busy;
+        } else {
+            d.wanted +=
+                w.state == worker_state::busy && w.owned > 0 && w.retired != retire_reason::resized;
+        }
     }
-    return n;
+    return d;
 }
 
 void pool::start_workers(time_point now, actions& out) {
@@ -194,30 +211,33 @@ void pool::start_workers(time_point now, actions& out) {
     if (broken_ || ending() || shutdown_ >= shutdown_mode::kill) {
         return;
     }
-    std::size_t live = 0;
-    std::size_t starting = 0;
-    for (const worker& w : workers_) {
-        live += is_live(w);
-        starting += w.state == worker_state::starting;
-    }
-    if (live >= limits_.max_workers) {
+    if (unfinished() == 0 && limits_.min_workers == 0 && warm_ups_.empty()) {
         return;
     }
-    for (std::size_t wanted = waiting(); starting < wanted && live < limits_.max_workers;
-         ++live, ++starting) {
+    demand d = look_at_demand();
+    if (d.members >= limits_.max_workers) {
+        return;
+    }
+    for (const std::size_t least = floor();
+         (d.free < d.wanted || d.members < least) && d.members < limits_.max_workers;
+         ++d.members, ++d.free) {
         if (!restarts_.may_start(now)) {
             start_delayed_ = true;
             return;
         }
-        const std::uint32_t slot = free_slot();
-        const std::uint32_t entry = free_entry();
-        workers_[entry] = worker{};
-        workers_[entry].state = worker_state::starting;
-        workers_[entry].slot = slot;
-        workers_[entry].limit = after(now, limits_.start_timeout);
-        ++started_workers_;
-        out.push_back({.kind = action_kind::start_worker, .worker = entry});
+        start_worker(now, out);
     }
+}
+
+void pool::start_worker(time_point now, actions& out) {
+    const std::uint32_t slot = free_slot();
+    const std::uint32_t entry = free_entry();
+    workers_[entry] = worker{};
+    workers_[entry].state = worker_state::starting;
+    workers_[entry].slot = slot;
+    workers_[entry].limit = after(now, limits_.start_timeout);
+    ++started_workers_;
+    out.push_back({.kind = action_kind::start_worker, .worker = entry});
 }
 
 std::uint32_t pool::free_entry() {
@@ -227,18 +247,39 @@ std::uint32_t pool::free_entry() {
         }
     }
     workers_.emplace_back();
+    idle_.reserve(workers_.capacity());
     return static_cast<std::uint32_t>(workers_.size() - 1);
 }
 
+// That of a worker that awaits its successor; else one that nobody has; else one whose last tasks
+// must end first.
 std::uint32_t pool::free_slot() const {
-    for (std::uint32_t slot = 0;; ++slot) {
-        const bool taken = std::any_of(workers_.begin(), workers_.end(), [slot](const worker& w) {
-            return w.slot == slot && is_live(w);
-        });
-        if (!taken) {
+    std::uint32_t taken = no_slot;
+    std::uint32_t unused = no_slot;
+    for (std::uint32_t slot = 0; slot < limits_.max_workers; ++slot) {
+        bool left = false;
+        bool awaited = false;
+        bool has_one = false;
+        for (const worker& w : workers_) {
+            if (w.slot == slot) {
+                has_one = has_one || w.is_member();
+                awaited = awaited || w.awaits_successor();
+                left = left || w.leaving;
+            }
+        }
+        if (has_one) {
+            continue;
+        }
+        if (awaited) {
             return slot;
         }
+        if (!left && retiring_ == 0) {
+            return slot;
+        }
+        std::uint32_t& found = left ? taken : unused;
+        found = std::min(found, slot);
     }
+    return unused != no_slot ? unused : taken;
 }
 
 } // namespace coproc::pool

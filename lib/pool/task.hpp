@@ -30,6 +30,7 @@ enum class task_state : std::uint8_t {
     created, ///< not yet submitted
     queued,  ///< waits in the pool's queue; no worker has seen it
     staged,  ///< given to a worker, which may have begun it or not: the shared page knows
+    warming, ///< no task, but somebody who waits until workers are ready
     done,    ///< completed; the pool does not touch it any more
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "coproc/retire_reason.hpp"
 #include "pool/task.hpp"
 
 #include <algorithm>
@@ -135,23 +136,41 @@ private:
 
 struct worker {
     worker_state state = worker_state::exited;
-    bool killed = false;         ///< SIGKILL was asked for
-    bool condemned = false;      ///< is killed once all its other tasks are taken back
+    bool killed = false;    ///< SIGKILL was asked for
+    bool condemned = false; ///< is killed once all its other tasks are taken back
+    bool dismissed = false; ///< it was told to end, for no fault of its own
+    bool leaving = false;   ///< takes no more tasks, and is asked to exit when it has none
+    retire_reason retired = retire_reason::none; ///< why it shall go, once its successor is ready
     std::uint32_t slot = 0;      ///< its stable number for users; free again once it is stopping
+    std::uint32_t given = 0;     ///< tasks that it was given and that were not taken back
     std::uint32_t window = 2;    ///< how many tasks its pipe may hold
     std::uint32_t ended = 0;     ///< tasks answered since `since`
     time_point since{};          ///< beginning of the period in which its speed is measured
-    time_point progress{};       ///< when it last answered, or was given a task while it had none
+    time_point progress{};       ///< when it last answered, was given a task while it had none, or
+                                 ///< lost its last one
     std::uint32_t owned = 0;     ///< tasks in its pipe that somebody waits for
     std::uint32_t recalls = 0;   ///< unanswered recalls
     std::uint32_t abandoned = 0; ///< unsettled tasks whose worker is killed when their grace ends
     bool worked = false;         ///< it has begun a task at least once
     std::uint64_t begun = 0;     ///< tasks below this number are known to have begun
     time_point limit = never;    ///< starting: must be ready; stopping: must be gone
+    time_point old_at = never;   ///< when it has reached the maximal age
     pipe tasks;
 
-    bool takes_tasks() const {
-        return (state == worker_state::idle || state == worker_state::busy) && !condemned;
+    /// Its hello has come, and nothing tells that it ends.
+    bool is_ready() const { return state == worker_state::idle || state == worker_state::busy; }
+    bool takes_tasks() const { return is_ready() && !condemned && !leaving; }
+    /// What waits in its pipe may be moved to another worker.
+    bool gives_tasks() const { return is_ready() && !condemned; }
+    /// It is to be replaced, and works on until its successor is ready.
+    bool awaits_successor() const {
+        return is_ready() && retired != retire_reason::none && !leaving;
+    }
+    /// One of those that `max_workers` bounds. Others are on their way out.
+    bool is_member() const {
+        return state == worker_state::starting
+                   ? !dismissed
+                   : is_ready() && !leaving && retired == retire_reason::none;
     }
 
     /// From this number on tasks may be moved to another worker: the oldest is about to begin here,

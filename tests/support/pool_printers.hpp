@@ -42,6 +42,8 @@ inline std::ostream& operator<<(std::ostream& os, action_kind kind) {
         return os << "lose";
     case action_kind::complete:
         return os << "complete";
+    case action_kind::warmed:
+        return os << "warmed";
     case action_kind::shutdown_complete:
         return os << "shutdown_complete";
     }
@@ -53,7 +55,7 @@ inline std::ostream& operator<<(std::ostream& os, const action& a) {
     if (a.subject != nullptr) {
         os << ", task " << a.subject;
     }
-    if (a.kind == action_kind::complete) {
+    if (a.kind == action_kind::complete || a.kind == action_kind::warmed) {
         if (a.code == by_reply) {
             os << ", by reply";
         } else {
@@ -65,7 +67,7 @@ inline std::ostream& operator<<(std::ostream& os, const action& a) {
 }
 
 inline std::ostream& operator<<(std::ostream& os, task_state state) {
-    static constexpr const char* names[] = {"created", "queued", "staged", "done"};
+    static constexpr const char* names[] = {"created", "queued", "staged", "warming", "done"};
     return os << names[static_cast<int>(state)];
 }
 
@@ -92,9 +94,10 @@ inline std::ostream& operator<<(std::ostream& os, pool::admission a) {
 
 inline std::ostream& operator<<(std::ostream& os, const counts& c) {
     return os << "{queued " << c.queued << ", staged " << c.staged << ", starting " << c.starting
-              << ", idle " << c.idle << ", busy " << c.busy << ", stopping " << c.stopping
-              << ", submitted " << c.submitted << ", completed " << c.completed << ", started "
-              << c.started_workers << ", crashed " << c.crashed_workers << '}';
+              << ", idle " << c.idle << ", busy " << c.busy << ", leaving " << c.leaving
+              << ", stopping " << c.stopping << ", submitted " << c.submitted << ", completed "
+              << c.completed << ", started " << c.started_workers << ", crashed "
+              << c.crashed_workers << '}';
 }
 
 } // namespace coproc::pool

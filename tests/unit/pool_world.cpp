@@ -48,6 +48,10 @@ static pool::limits some_limits(std::mt19937_64& random) {
     l.max_failed_starts = one_of(choices({1, 3, 5}));
     l.stall_period = one_of(choices({1, 3, 1000})) * 1ms;
     l.overtaking_period = one_of(choices({0, 10})) * 1ms;
+    l.min_workers = random() % 2 == 0 ? 0 : random() % (l.max_workers + 2);
+    l.idle_timeout = random() % 3 == 0 ? pool::no_limit : one_of(choices({0, 5, 30})) * 1ms;
+    l.max_tasks = one_of(choices({0, 0, 1, 3, 20}));
+    l.max_age = random() % 3 == 0 ? one_of(choices({20, 60})) * 1ms : pool::no_limit;
     l.start_timeout = 50ms;
     l.exit_timeout = 20ms;
     l.crash_timeout = 10ms;
@@ -66,10 +70,14 @@ world::world(std::uint64_t seed, bool traced)
       hanging_(choices({0, 50, 300})[any(3)]),
       submission_(choices({100, 250, 500})[any(3)]),
       priorities_(choices({0, 20, 500})[any(3)]),
+      sizes_(choices({0, 10, 60})[any(3)]),
+      watched_(chance(500)),
       limits_(some_limits(random_)),
+      most_workers_(static_cast<std::uint32_t>(limits_.max_workers)),
       pool_(limits_) {
-    note(limits_.max_workers, " workers, window ", limits_.max_window,
-         late_answers_ ? ", late" : "");
+    note(limits_.min_workers, " to ", limits_.max_workers, " workers of ", limits_.max_tasks,
+         " tasks, idle ", limits_.idle_timeout / 1ms, ", age ", limits_.max_age / 1ms, ", window ",
+         limits_.max_window, late_answers_ ? ", late" : "", watched_ ? ", watched" : "");
 }
 
 void world::live(std::size_t steps) {
@@ -105,6 +113,20 @@ bool world::happen() {
     if (chance(shutdown_)) {
         shut_down(static_cast<pool::shutdown_mode>(1 + any(4)));
         return true;
+    }
+    if (chance(sizes_)) {
+        switch (any(4)) {
+        case 0:
+            return resize(), true;
+        case 1:
+            return warm_up(), true;
+        case 2:
+            return !warm_ups_.empty() && (cancel_warm_up(), true);
+        default:
+            if (const std::optional<std::uint32_t> who = some_process()) {
+                return retire(*who), true;
+            }
+        }
     }
     const std::optional<std::uint32_t> index = some_process();
     if (!index) {
@@ -173,6 +195,7 @@ void world::submit() {
     ++expected_.submitted;
     t.where = place::queued;
     open_.push_back(&t);
+    asked_ = asked_ || t.state != pool::task_state::done;
     perform();
     check_overtaking(t);
 }
@@ -215,7 +238,7 @@ void world::pass_time() {
     } else {
         now_ += any(10) * 1ms;
     }
-    if (pool_.needs_attention() && (pool_.next_tick() <= now_ || chance(100))) {
+    if (someone_watches() && (pool_.next_tick() <= now_ || chance(100))) {
         tick();
     }
 }
@@ -224,7 +247,13 @@ void world::tick() {
     note("tick");
     pool_.tick(now_, out_);
     perform();
-    require(pool_.next_tick() > now_, "after a tick the next one is later");
+    // What the tick's actions brought about may have left an idle worker that nothing wants, or let
+    // an old one stay.
+    for (int more = 0; limits_.idle_timeout > 0ms && pool_.next_tick() <= now_; ++more) {
+        require(more < 3, "after some ticks the next one is later");
+        pool_.tick(now_, out_);
+        perform();
+    }
 }
 
 // One step of a process: its hello, or the next thing it does with its tasks.
@@ -232,6 +261,7 @@ void world::work(std::uint32_t index) {
     sim_process& p = processes_[index];
     if (p.now == life::unstartable) {
         note("start of ", index, " failed");
+        start_failed_ = true;
         p = sim_process{};
         pool_.start_failed(index, errc::spawn_failed, now_, out_);
         perform();
@@ -266,6 +296,8 @@ void world::work(std::uint32_t index) {
             require(slot.subject->deaths <= slot.subject->allowed,
                     "a task runs again as often as it may");
             require(slot.subject->where == place::staged, "a task that is over does not begin");
+            require(++p.begun <= limits_.max_tasks || limits_.max_tasks == 0,
+                    "a worker has no more than max_tasks tasks");
             p.running = p.claimed;
         }
         ++p.claimed;
@@ -336,6 +368,7 @@ void world::reap(std::uint32_t index) {
         }
     }
     expected_.crashed_workers += p.takes_tasks();
+    start_failed_ = start_failed_ || (p.begun == 0 && !p.exit_asked && !p.unwanted);
     pool_.exited(
         index, p.ready ? errc::worker_terminated : errc::handshake_failed,
         [&p](std::uint64_t sequence) { return p.slots.at(sequence).state; }, now_, out_);
@@ -402,7 +435,7 @@ bool world::can_go_on(const sim_process& p) const {
 }
 
 // The next thing that happens by itself; false if nothing does.
-bool world::progress(bool end_hanging) {
+bool world::progress(bool end_hanging, pool::time_point until) {
     for (std::uint32_t i = 0; i < processes_.size(); ++i) {
         sim_process& p = processes_[i];
         if (!p.answers.empty()) {
@@ -425,7 +458,7 @@ bool world::progress(bool end_hanging) {
             return work(i), true;
         }
     }
-    if (pool_.needs_attention() && pool_.next_tick() != pool::never) {
+    if (someone_watches() && pool_.next_tick() <= until) {
         now_ = std::max(now_, pool_.next_tick());
         return tick(), true;
     }
@@ -434,16 +467,29 @@ bool world::progress(bool end_hanging) {
 
 void world::settle() {
     accidents_ = false;
-    const std::size_t bound = 1000 + 50 * (open_.size() + processes_.size());
+    const std::size_t bound = 2000 + 100 * (open_.size() + processes_.size());
     std::size_t n = 0;
     for (const bool end_hanging : {false, true}) {
-        while (progress(end_hanging)) {
+        // Workers grow old for as long as a task hangs: that comes to no rest.
+        const bool rests = end_hanging || limits_.max_age == pool::no_limit;
+        const pool::time_point until = rests ? pool::never - 1ns : now_ + 300ms;
+        while (pool_.needs_attention() && progress(end_hanging, until)) {
             ++events_;
             check();
             require(++n < bound, "the pool comes to the end of its tasks");
         }
-        check_nothing_is_overdue();
+        if (rests) {
+            check_nothing_is_overdue();
+        }
     }
+    // And then nothing happens for a while, except what watching it brings about.
+    const std::uint64_t started = pool_.look().started_workers;
+    const pool::time_point since = now_;
+    while (progress(true, since + 400ms) || pool_.needs_attention()) {
+        check();
+        require(++n < 2 * bound, "the pool comes to rest");
+    }
+    check_no_respawn_loop(started, now_ - since);
     check_rest();
 }
 

@@ -44,6 +44,14 @@ struct sim_task : pool::task {
     place where = place::nowhere;
 };
 
+/// Somebody who waits for workers.
+struct sim_warm_up : pool::task {
+    std::uint64_t id = 0;
+    std::size_t count = 0;
+    bool cancelled = false;
+    bool over = false;
+};
+
 /// What lies in one slot of a shared page, and whether the pool may still ask about it.
 struct sim_slot {
     pool::slot_state state = pool::slot_state::offered;
@@ -64,13 +72,16 @@ struct sim_process {
     enum class life { none, unstartable, starting, running, in_handler, dead };
 
     life now = life::none;
-    bool silent = false;      ///< its hello never comes
-    bool ready = false;       ///< the pool has its hello
-    bool refused = false;     ///< its start failed while the pool's actions were performed
-    bool exit_asked = false;  ///< by the pool
-    bool killed = false;      ///< by the pool
-    bool crash_told = false;  ///< to the pool
+    bool silent = false;     ///< its hello never comes
+    bool ready = false;      ///< the pool has its hello
+    bool refused = false;    ///< its start failed while the pool's actions were performed
+    bool exit_asked = false; ///< by the pool
+    bool killed = false;     ///< by the pool
+    bool crash_told = false; ///< to the pool
+    bool unwanted = false;   ///< it was starting when the pool was made smaller
+    bool seen_leaving = false;
     std::uint32_t number = 0; ///< the slot that the pool gave it
+    unsigned begun = 0;       ///< tasks
     std::uint64_t claimed = 0;
     std::optional<std::uint64_t> running;
     bool returned = false; ///< the running function has ended, its reply is not published
@@ -117,7 +128,13 @@ private:
     void lie(std::uint32_t index);
     void answer(std::uint32_t index, std::size_t which);
     bool can_go_on(const sim_process&) const;
-    bool progress(bool end_hanging);
+    bool progress(bool end_hanging, pool::time_point until);
+
+    // sizes: what happens
+    void resize();
+    void warm_up();
+    void cancel_warm_up();
+    void retire(std::uint32_t index);
 
     // the driver's part
     void perform();
@@ -128,9 +145,10 @@ private:
     void deliver(std::uint32_t index, sim_answer);
     void kill(const pool::action&);
     void complete(const pool::action&);
+    void warmed(const pool::action&);
 
     // what must hold
-    void check() const;
+    void check();
     void check_counts() const;
     void check_workers() const;
     void check_nobody_waits_in_vain() const;
@@ -140,6 +158,15 @@ private:
     void check_kill(std::uint32_t index) const;
     void check_nothing_is_overdue() const;
     void check_rest() const;
+    void check_sizes();
+    void check_slots() const;
+    void check_growth(std::size_t members) const;
+    void check_succession();
+    void check_no_respawn_loop(std::uint64_t started, pool::duration) const;
+    bool is_member(std::uint32_t index) const;
+    bool is_blocked(std::uint32_t index) const;
+    std::size_t members() const;
+    bool someone_watches() const { return watched_ || pool_.needs_attention(); }
     void require(bool, const char* what) const;
 
     std::uint64_t any(std::uint64_t below);
@@ -150,23 +177,29 @@ private:
 
     std::mt19937_64 random_;
     bool traced_;
-    bool late_answers_;      ///< answers to `recall` come later and in any order
-    bool accidents_ = true;  ///< processes fail
-    unsigned death_;         ///< how often, per mille
-    unsigned start_failure_; ///< of a start, per mille
-    unsigned silence_;       ///< of a start, per mille
-    unsigned shutdown_;      ///< per mille
-    unsigned hanging_;       ///< of tasks, per mille
-    unsigned submission_;    ///< per mille
-    unsigned priorities_;    ///< of tasks, per mille
-    pool::limits limits_;
+    bool late_answers_;          ///< answers to `recall` come later and in any order
+    bool accidents_ = true;      ///< processes fail
+    unsigned death_;             ///< how often, per mille
+    unsigned start_failure_;     ///< of a start, per mille
+    unsigned silence_;           ///< of a start, per mille
+    unsigned shutdown_;          ///< per mille
+    unsigned hanging_;           ///< of tasks, per mille
+    unsigned submission_;        ///< per mille
+    unsigned priorities_;        ///< of tasks, per mille
+    unsigned sizes_;             ///< how often something about sizes happens, per mille
+    bool watched_;               ///< the pool gets its ticks also when it does not need them
+    pool::limits limits_;        ///< with max_workers as it is now
+    std::uint32_t most_workers_; ///< the greatest that max_workers ever was
     std::vector<std::unique_ptr<sim_task>> tasks_; // they outlive the pool, which may know them
+    std::vector<std::unique_ptr<sim_warm_up>> warm_ups_;
     pool::pool pool_;
     pool::time_point now_{};
     pool::actions out_;
     std::vector<sim_process> processes_;
     std::vector<sim_task*> open_; ///< accepted and not completed
     pool::counts expected_;       ///< only what is counted up
+    bool asked_ = false;          ///< something was submitted or to be warmed up
+    bool start_failed_ = false;   ///< ever, or a worker died unused
     unsigned shutdowns_completed_ = 0;
     std::size_t events_ = 0;
     std::vector<std::string> trace_;

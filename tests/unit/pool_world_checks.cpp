@@ -19,9 +19,10 @@ void world::require(bool holds, const char* what) const {
     }
 }
 
-void world::check() const {
+void world::check() {
     check_counts();
     check_workers();
+    check_sizes();
     check_nobody_waits_in_vain();
 }
 
@@ -31,10 +32,12 @@ void world::check_counts() const {
         (t->where == place::queued ? c.queued : c.staged) += 1;
     }
     for (const sim_process& p : processes_) {
-        c.starting += p.exists() && !p.ready;
-        c.stopping += p.stopping();
+        c.starting += p.exists() && !p.ready && !p.unwanted;
+        c.stopping += p.stopping() || p.unwanted;
         if (p.takes_tasks()) {
-            (p.unsettled() > 0 ? c.busy : c.idle) += 1;
+            const pool::worker& w =
+                pool_.worker_at(static_cast<std::uint32_t>(&p - &processes_[0]));
+            (p.unsettled() == 0 ? c.idle : w.leaving ? c.leaving : c.busy) += 1;
         }
     }
     const pool::counts got = pool_.look();
@@ -43,13 +46,15 @@ void world::check_counts() const {
     require(got == c, "the counts are right");
     require(pool_.unfinished() == open_.size(), "unfinished() counts what is not completed");
     require(pool_.has_queued() == (c.queued > 0), "has_queued() tells of the queue");
-    require(c.starting + c.idle + c.busy <= limits_.max_workers, "max_workers is a limit");
 }
 
 void world::check_workers() const {
     std::set<std::uint32_t> numbers;
-    bool expects_news = !open_.empty() || (pool_.shutting_down() != pool::shutdown_mode::none &&
-                                           shutdowns_completed_ == 0);
+    bool expects_news =
+        !open_.empty() ||
+        std::any_of(warm_ups_.begin(), warm_ups_.end(),
+                    [](const auto& request) { return !request->over; }) ||
+        (pool_.shutting_down() != pool::shutdown_mode::none && shutdowns_completed_ == 0);
     for (std::uint32_t i = 0; i < processes_.size(); ++i) {
         const sim_process& p = processes_[i];
         const pool::worker& w = pool_.worker_at(i);
@@ -59,9 +64,15 @@ void world::check_workers() const {
             continue;
         }
         expects_news = expects_news || p.stopping() || p.killed || w.abandoned > 0;
+        if (w.awaits_successor()) {
+            for (std::uint32_t other = 0; other < processes_.size(); ++other) {
+                expects_news = expects_news || (is_member(other) && !processes_[other].ready &&
+                                                processes_[other].number == p.number);
+            }
+        }
         require(w.slot == p.number, "a worker keeps its slot");
-        if (!p.stopping()) {
-            require(numbers.insert(w.slot).second, "no two workers have one slot");
+        if (is_member(i)) {
+            require(numbers.insert(w.slot).second, "no two members have one slot");
             require(w.slot < limits_.max_workers, "slots are numbered from 0");
         }
         require(w.window >= 2 && w.window <= limits_.max_window, "the window keeps its bounds");
@@ -79,7 +90,7 @@ void world::check_nobody_waits_in_vain() const {
         if (!processes_[i].answers.empty()) {
             return;
         }
-        any_idle = any_idle || pool_.worker_at(i).state == worker_state::idle;
+        any_idle = any_idle || (pool_.worker_at(i).state == worker_state::idle && !is_blocked(i));
         any_coming = any_coming || processes_[i].exists();
     }
     require(!(any_idle && pool_.has_queued()), "no task waits while a worker idles");
@@ -217,7 +228,10 @@ void world::check_nothing_is_overdue() const {
 void world::check_rest() const {
     require(open_.empty() && pool_.unfinished() == 0, "every task comes to its end");
     const pool::counts c = pool_.look();
-    require(c.busy == 0 && c.stopping == 0, "no worker is left busy");
+    require(c.busy == 0 && c.stopping == 0 && c.leaving == 0, "no worker is left busy");
+    for (const auto& request : warm_ups_) {
+        require(request->over, "who waits for workers is told");
+    }
     require(!pool_.needs_attention(), "at rest the pool needs nothing");
 }
 

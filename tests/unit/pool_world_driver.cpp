@@ -55,6 +55,9 @@ void world::perform(const action& a) {
     case action_kind::complete:
         complete(a);
         return;
+    case action_kind::warmed:
+        warmed(a);
+        return;
     case action_kind::shutdown_complete:
         ++shutdowns_completed_;
         require(open_.empty(), "a shutdown ends when all tasks have");
@@ -71,7 +74,10 @@ void world::start(const action& a) {
     }
     sim_process& p = processes_[a.worker];
     require(!p.exists(), "an entry has one process");
-    require(!open_.empty(), "a worker is started for a task");
+    require(!open_.empty() || limits_.min_workers > 0 ||
+                std::any_of(warm_ups_.begin(), warm_ups_.end(),
+                            [](const auto& request) { return !request->over; }),
+            "a worker is started for a task, or because so many are wanted");
     ++expected_.started_workers;
     p.refused = false;
     p.number = pool_.worker_at(a.worker).slot;
@@ -81,6 +87,7 @@ void world::start(const action& a) {
         if (chance(500)) {
             p = sim_process{};
             p.refused = true;
+            start_failed_ = true;
             pool_.start_failed(a.worker, errc::spawn_failed, now_, out_);
         }
     } else {
@@ -95,6 +102,9 @@ void world::stage(const action& a) {
     require(t.begun == t.deaths, "what has begun is sent again only if its worker died");
     require(t.deaths + t.retries == t.allowed || t.cancelled.has_value(), "each death counts");
     require(p.takes_tasks(), "only a ready worker gets tasks");
+    require(!p.seen_leaving || !pool_.worker_at(a.worker).leaving ||
+                pool_.worker_at(a.worker).given == limits_.max_tasks, // this was the last one
+            "a worker that leaves gets no tasks");
     require(a.sequence == p.slots.size(), "sequence numbers have no gaps");
     require(t.worker == a.worker && t.sequence == a.sequence, "a task knows its place");
     if (late_answers_) { // else answers have come since this was decided

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+
+namespace coproc {
+
+/// Why an executor lets a worker go that does not have to end.
+enum class retire_reason : std::uint8_t {
+    none,    ///< it stays
+    resized, ///< executor::resize made the executor smaller
+    idle,    ///< it had no task for executor_options::idle_timeout
+    tasks,   ///< it has had executor_options::max_tasks_per_worker tasks
+    age,     ///< it is as old as executor_options::max_worker_age
+    memory,  ///< its memory grew
+    asked,   ///< one of its tasks asked for it
+};
+
+} // namespace coproc
