@@ -10,6 +10,7 @@
 #include <asio/async_result.hpp>
 #include <asio/deferred.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -42,6 +43,10 @@ COPROC_API void stop(executor_impl&) noexcept;
 COPROC_API void end(executor_impl&) noexcept;
 COPROC_API const asio::any_io_executor& io_executor_of(const executor_impl&) noexcept;
 COPROC_API executor_stats stats_of(const executor_impl&);
+/// Throws std::invalid_argument for a wrong number.
+COPROC_API void resize(executor_impl&, std::size_t max_workers);
+/// The start of workers as a job: done when they are ready.
+COPROC_API job_ptr warm_up(executor_impl&, std::size_t workers);
 COPROC_API shutdown_report shutdown_and_wait(executor_impl&, const shutdown_options&);
 /// Throws std::invalid_argument with the name of the wrong field.
 COPROC_API void check_options(const shutdown_options&);
@@ -56,6 +61,20 @@ struct deliver_report {
         shutdown = job_ptr();
         std::forward<Handler>(handler)(report);
     }
+};
+
+/// Starts executor::async_start.
+struct initiate_start {
+    using executor_type = asio::any_io_executor;
+    executor_type get_executor() const noexcept { return io_executor_of(*impl); }
+
+    template <class Handler>
+    void operator()(Handler&& handler) const {
+        initiate_take<void>{job_handle(warm_up(*impl, workers))}(std::forward<Handler>(handler));
+    }
+
+    std::shared_ptr<executor_impl> impl;
+    std::size_t workers;
 };
 
 /// Starts executor::async_shutdown.
@@ -82,9 +101,9 @@ struct initiate_shutdown {
  *
  * Lives on a loop that the caller runs, and makes no thread. Workers are processes of this very
  * program; `main` must begin with coproc::init, or the program must be linked with coproc_main.
- * They are started when tasks need them, run one task at a time, and stay. A task that crashes its
- * worker costs itself: it fails with errc::worker_terminated, the others go on, the worker is
- * replaced.
+ * They are started when tasks need them, run one task at a time, and stay, or end when they are
+ * not needed (executor_options::idle_timeout). A task that crashes its worker costs itself: it
+ * fails with errc::worker_terminated, the others go on, the worker is replaced.
  *
  * The executor is outstanding work for its loop while it has unfinished jobs, workers on their way
  * out, or a shutdown in progress (executor_options::watch_idle adds to this), so run() returns when
@@ -94,7 +113,7 @@ struct initiate_shutdown {
  * a child made by fork() the executor is inert: submit fails with errc::forked.
  *
  * @par Thread safety
- * submit, map, stop and stats: any thread. Everything else: one thread at a time.
+ * submit, map, resize, stop and stats: any thread. Everything else: one thread at a time.
  */
 class executor : private detail::refusals {
 public:
@@ -262,6 +281,46 @@ public:
     template <class F, class... Ranges, class Why = typename detail::mapping<F, Ranges...>::refused> void map(F&&, Ranges&&..., ...) = delete; // map needs input ranges, and a function that can be submitted with their elements: submit(f, *begin(range)) says what is wrong
     template <class F, class... Ranges, class Why = typename detail::mapping<F, Ranges...>::refused> void map(map_options, F&&, Ranges&&..., ...) = delete; // map needs input ranges, and a function that can be submitted with their elements: submit(f, *begin(range)) says what is wrong
     // clang-format on
+
+    /**
+     * @brief Starts workers before there are tasks for them.
+     *
+     * Completes when so many workers are ready, or max_workers if that is less; they then stay as
+     * if tasks had started them (executor_options::idle_timeout).
+     *
+     * @par Completion signature `void(coproc::result<void>)`
+     * @par Executor
+     * The handler runs on its associated executor, else on get_executor(); never from inside this
+     * call.
+     * @par Per-operation cancellation
+     * All types: it completes at once with errc::cancelled. The workers are started all the same.
+     * @par Errors
+     * Through the result, all of them not_started:
+     *   - errc::spawn_failed, errc::handshake_failed  executor_options::max_failed_starts workers
+     * in a row could not be started
+     *   - errc::worker_terminated  the same, the last of them while it began its first task
+     *   - errc::executor_broken    that had happened before
+     *   - errc::executor_shutdown  the executor was stopped or is shutting down
+     *   - errc::cancelled          by its cancellation slot
+     *   - errc::forked             this process is a fork of the executor's
+     */
+    template <asio::completion_token_for<void(result<void>)> Token = asio::deferred_t>
+    auto async_start(std::size_t workers, Token&& token = Token()) {
+        return asio::async_initiate<Token, void(result<void>)>(
+            detail::initiate_start{impl_, workers}, token);
+    }
+
+    /**
+     * @brief Changes executor_options::max_workers.
+     *
+     * Waits for nothing. More: workers are started as tasks need them, also while others run.
+     * Fewer: those with the highest this_worker::slot() end the task that they have begun and exit;
+     * what they had not begun goes to others. No task is lost, and none is killed.
+     *
+     * Throws std::invalid_argument for what executor_options refuses, and std::bad_alloc. Any
+     * thread.
+     */
+    void resize(std::size_t max_workers) { detail::resize(*impl_, max_workers); }
 
     /// Fails all jobs that are not done with errc::executor_shutdown, kills the workers, and lets
     /// run() return. Does not wait. Afterwards submit fails. Any thread.

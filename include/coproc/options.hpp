@@ -158,11 +158,22 @@ struct process_options {
 /// with the name of the wrong field.
 struct executor_options {
     /// Most workers at a time, at least 1; they are started as tasks need them. Unset:
-    /// cpu_count(), at the time of construction.
+    /// cpu_count(), at the time of construction. executor::resize changes it. A worker that is to be
+    /// replaced works on until its successor is ready: there may be as many processes more as there
+    /// are workers on their way out.
     std::optional<std::size_t> max_workers = {};
+    /// So many workers are started by the first submit and kept, with or without tasks. At most
+    /// max_workers; after a resize to less, that is kept.
+    std::size_t min_workers = 0;
     /// Most tasks that wait for a worker; a submit beyond it fails with errc::queue_full. At
     /// least 1.
     std::size_t max_queued = no_bound;
+    /// A worker beyond min_workers that has had no task for so long is asked to exit. Tasks go to
+    /// the worker that had one last, so that those to spare stay idle. The clock runs on the loop
+    /// while the executor is outstanding work for it: so that an executor without tasks sees it,
+    /// set `watch_idle`. Otherwise its idle workers stay until there are tasks again. Zero and
+    /// less: as soon as it has none.
+    duration idle_timeout = no_limit;
     /// Variables that workers have besides those of this process, or with another value; "{slot}"
     /// in a value is replaced by the worker's slot, as for CUDA_VISIBLE_DEVICES. They are there
     /// before static constructors run. Names are not empty and have no '='. Not with
@@ -174,6 +185,13 @@ struct executor_options {
     /// COPROC_EXECUTABLE, else the file that this process runs, even if it was replaced on disk
     /// since.
     std::string executable = {};
+    /// A worker that was given so many tasks is replaced when it has ended them; in the meantime
+    /// its successor starts. 0: no limit. At most 2^32 - 1.
+    std::size_t max_tasks_per_worker = 0;
+    /// A worker that has been ready for so long is replaced: its successor is started first, if one
+    /// is needed, and it ends the task that it has begun. The clock is that of idle_timeout.
+    /// Positive.
+    duration max_worker_age = no_limit;
     /// So many workers in a row that end before they are ready, without one that ever was, break
     /// the executor: errc::executor_broken. Crashes of tasks do not count. At least 1.
     unsigned max_failed_starts = 5;
@@ -183,8 +201,10 @@ struct executor_options {
     /// The longest message, either way: a task beyond it fails with errc::too_large. At least 64
     /// KiB.
     std::size_t max_message_bytes = std::size_t{4} << 30;
-    /// Notice the death of idle workers at once, and not only at the next submit. The executor then
-    /// is outstanding work for its loop until it is stopped, shut down or destroyed.
+    /// Watch idle workers: their deaths are noticed at once, and not only at the next submit,
+    /// min_workers are kept, and idle_timeout and max_worker_age end workers also while the
+    /// executor has no tasks. The executor then is outstanding work for its loop until it is
+    /// stopped, shut down or destroyed. With an own thread it is always so.
     bool watch_idle = false;
     /// Read what workers write to stdout and stderr, and keep the last 4 KiB of each for the
     /// failures of their tasks (worker_exit::stderr_tail, and its last lines in
@@ -212,6 +232,7 @@ struct executor_stats {
     std::size_t starting_workers = 0;  ///< processes that are not ready yet
     std::size_t idle_workers = 0;      ///< ready, without a task
     std::size_t busy_workers = 0;      ///< ready, with a task
+    std::size_t leaving_workers = 0;   ///< they end their task, if they have one, and exit
     std::uint64_t submitted = 0;       ///< tasks accepted
     std::uint64_t completed = 0;       ///< of these, completed in any way
     std::uint64_t started_workers = 0; ///< processes asked for

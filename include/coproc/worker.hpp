@@ -41,8 +41,9 @@ COPROC_API std::string_view name() noexcept;
 
 /// The worker that this thread serves.
 namespace this_worker {
-/// The worker's place in its executor: from 0, below max_workers, and no two live workers have the
-/// same one; one that replaces another may have its. 0 outside of workers.
+/// The worker's place in its executor: from 0, below max_workers (as it was when the worker
+/// started). Of the workers with one place only one runs tasks at a time: the other is its
+/// successor, or has been told to end. 0 outside of workers.
 COPROC_API std::size_t slot() noexcept;
 } // namespace this_worker
 

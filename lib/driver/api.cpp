@@ -1,3 +1,4 @@
+#include "driver/check_options.hpp"
 #include "driver/executor_impl.hpp"
 #include "driver/executor_service.hpp"
 #include "driver/own_loop.hpp"
@@ -219,6 +220,13 @@ void end(executor_impl& executor) noexcept { executor.end(); }
 const asio::any_io_executor& io_executor_of(const executor_impl& executor) noexcept {
     return executor.io_executor();
 }
+
+void resize(executor_impl& executor, std::size_t max_workers) {
+    check_size(max_workers);
+    executor.resize(max_workers);
+}
+
+job_ptr warm_up(executor_impl& executor, std::size_t workers) { return executor.warm_up(workers); }
 
 executor_stats stats_of(const executor_impl& executor) { return executor.stats(); }
 

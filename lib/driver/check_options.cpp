@@ -7,7 +7,9 @@
 #include "worker/identity.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -39,6 +41,8 @@ void check(bool right, const char* field, const char* rule) {
         refuse(std::string("executor_options::") + field + " must be " + rule);
     }
 }
+
+bool is_size(std::size_t max_workers) { return max_workers >= 1 && max_workers <= 65536; }
 
 /// What only a process has. The environment may turn any program into one process, for a debugger:
 /// then it is not there, and that is no contradiction.
@@ -117,9 +121,12 @@ executor_options detail::complete(executor_options given) {
     if (!given.max_workers) {
         given.max_workers = cpu_count();
     }
-    check(*given.max_workers > 0 && *given.max_workers <= 65536, "max_workers",
-          "between 1 and 65536");
+    check(is_size(*given.max_workers), "max_workers", "between 1 and 65536");
+    check(given.min_workers <= *given.max_workers, "min_workers", "at most max_workers");
     check(given.max_queued > 0, "max_queued", "at least 1");
+    check(given.max_tasks_per_worker <= std::numeric_limits<std::uint32_t>::max(),
+          "max_tasks_per_worker", "at most 2^32 - 1");
+    check(given.max_worker_age > duration::zero(), "max_worker_age", "positive");
     check(given.max_failed_starts > 0, "max_failed_starts", "at least 1");
     check(given.start_timeout > duration::zero(), "start_timeout", "positive");
     check(!has_zero(given.executable), "executable", "a path, which has no zero byte");
@@ -135,6 +142,12 @@ std::size_t detail::max_nesting_depth() {
     constexpr std::size_t unless_given = 10;
     static const process::environment_number given("COPROC_MAX_DEPTH");
     return given.get().value_or(unless_given);
+}
+
+void detail::check_size(std::size_t max_workers) {
+    if (!is_size(max_workers)) {
+        refuse("max_workers must be between 1 and 65536");
+    }
 }
 
 void detail::check_options(const map_options& given) {

@@ -11,5 +11,7 @@ namespace coproc::detail {
 /// How many levels of executors there may be, each in a task of the one before: the environment
 /// variable COPROC_MAX_DEPTH, else 10. Throws std::invalid_argument if it says nothing of the kind.
 [[nodiscard]] std::size_t max_nesting_depth();
+/// Throws std::invalid_argument for what `max_workers` cannot be.
+void check_size(std::size_t max_workers);
 
 } // namespace coproc::detail

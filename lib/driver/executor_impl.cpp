@@ -20,7 +20,11 @@ namespace {
 pool::limits limits_for(const executor_options& options) {
     pool::limits limits;
     limits.max_workers = *options.max_workers;
+    limits.min_workers = options.min_workers;
     limits.max_queued = options.max_queued;
+    limits.idle_timeout = options.idle_timeout;
+    limits.max_tasks = static_cast<std::uint32_t>(options.max_tasks_per_worker);
+    limits.max_age = options.max_worker_age;
     limits.max_window = memory::slot_count;
     limits.max_failed_starts = options.max_failed_starts;
     limits.start_timeout = options.start_timeout;
@@ -280,6 +284,48 @@ job_state executor_impl::state_of(job_core& job) noexcept {
     return job.done() ? job_state::done : job_state::queued;
 }
 
+// ---- sizes
+
+void executor_impl::resize(std::size_t max_workers) {
+    if (forked()) {
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    pool_.resize(max_workers, clock::now(), actions_);
+    perform();
+    after_events();
+    post_ready();
+}
+
+job_ptr executor_impl::warm_up(std::size_t workers) {
+    job_ptr job =
+        job_core::make(shared_from_this(), next_id_.fetch_add(1, std::memory_order_relaxed), 0);
+    job_core& j = *job;
+    j.function_name = "async_start";
+    errc code = errc::forked;
+    std::string cause;
+    if (!forked()) {
+        const std::lock_guard lock(mutex_);
+        const pool::pool::admission admission = pool_.warm_up(j, workers, clock::now(), actions_);
+        if (admission == pool::pool::admission::accepted) {
+            retain(j); // for the pool
+            perform();
+            after_events();
+            post_ready();
+            return job;
+        }
+        code = admission == pool::pool::admission::broken ? errc::executor_broken
+                                                          : errc::executor_shutdown;
+        cause = code == errc::executor_broken ? start_cause_ : std::string();
+    }
+    j.store_failure(make_failure({.code = code,
+                                  .how_certain = certainty::not_started,
+                                  .task_name = j.task_name(),
+                                  .cause = std::move(cause)}));
+    j.set_done();
+    return job;
+}
+
 // ---- the end
 
 job_ptr executor_impl::begin_shutdown(const shutdown_options& options) {
@@ -395,6 +441,7 @@ executor_stats executor_impl::stats() const {
             .starting_workers = c.starting,
             .idle_workers = c.idle,
             .busy_workers = c.busy,
+            .leaving_workers = c.leaving + c.stopping,
             .submitted = c.submitted,
             .completed = c.completed,
             .started_workers = c.started_workers,
@@ -404,7 +451,7 @@ executor_stats executor_impl::stats() const {
 // ---- time
 
 void executor_impl::arm_timer() {
-    if (stopped_ || !pool_.needs_attention()) {
+    if (stopped_ || (!options_.watch_idle && !pool_.needs_attention())) {
         return;
     }
     const clock::time_point next = std::min(pool_.next_tick(), shutdown_limit_);

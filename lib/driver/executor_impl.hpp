@@ -50,6 +50,8 @@ public:
     /// The waiter is completed from the loop, without a job.
     void complete_soon(waiter&);
     job_state state_of(job_core&) noexcept;
+    void resize(std::size_t max_workers);
+    job_ptr warm_up(std::size_t workers);
     job_ptr begin_shutdown(const shutdown_options&);
     executor_stats stats() const;
     void stop() noexcept;
@@ -89,6 +91,7 @@ private:
     static memory::chunk_loss loss_of(const job_core&, const worker_link&,
                                       std::uint64_t sequence) noexcept;
     void finish(job_core&);
+    void warmed(const pool::action&);
     std::string cause_of(const pool::action&, const worker_link*) const;
     void after_events();
     void listen();

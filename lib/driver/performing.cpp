@@ -63,6 +63,9 @@ void executor_impl::perform(const pool::action& a) {
     case pool::action_kind::complete:
         complete(a);
         return;
+    case pool::action_kind::warmed:
+        warmed(a);
+        return;
     case pool::action_kind::shutdown_complete:
         if (shutdown_) {
             job_core& done = *shutdown_;
@@ -184,6 +187,19 @@ memory::chunk_loss executor_impl::loss_of(const job_core& job, const worker_link
     const streams::chunk_results& chunk = job.chunk()->results;
     return memory::judge_chunk(l.page->layout().chunk_step.load(std::memory_order_acquire),
                                sequence, chunk.first_of_run(), chunk.settled(), chunk.elements());
+}
+
+void executor_impl::warmed(const pool::action& a) {
+    job_core& job = static_cast<job_core&>(*a.subject);
+    if (a.code == pool::by_reply) {
+        job.store_value(std::span<const std::byte>());
+    } else {
+        job.store_failure(make_failure({.code = a.code,
+                                        .how_certain = certainty::not_started,
+                                        .task_name = job.task_name(),
+                                        .cause = cause_of(a, nullptr)}));
+    }
+    finish(job);
 }
 
 std::string executor_impl::cause_of(const pool::action& a, const worker_link* l) const {

@@ -510,7 +510,8 @@ void executor_impl::take_rest(worker_link& l, std::uint32_t worker) {
 
 // The worker is reaped, or it was a thread that we let go of. What it wrote has been taken.
 void executor_impl::bury(worker_link& l, std::uint32_t worker) {
-    if (pool_.worker_at(worker).state == pool::worker_state::starting) {
+    const pool::worker& known = pool_.worker_at(worker);
+    if (known.state == pool::worker_state::starting && !known.dismissed) {
         const std::string who = "worker " + std::to_string(l.child ? l.child->pid() : 0);
         if (!l.end_cause.empty()) {
             start_cause_ = who + " was refused: " + l.end_cause;
