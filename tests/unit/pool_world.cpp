@@ -34,6 +34,11 @@ std::uint64_t sim_process::oldest_unsettled() const {
     return static_cast<std::uint64_t>(found - slots.begin());
 }
 
+pool::slot_state sim_slot::told() const {
+    return state == pool::slot_state::begun && subject->has_rest() ? pool::slot_state::begun_in_part
+                                                                   : state;
+}
+
 std::uint64_t world::any(std::uint64_t below) { return random_() % below; }
 
 bool world::chance(unsigned per_mille) { return any(1000) < per_mille; }
@@ -68,6 +73,7 @@ world::world(std::uint64_t seed, bool traced)
       silence_(choices({0, 0, 50, 300})[any(4)]),
       shutdown_(choices({0, 0, 0, 5})[any(4)]),
       hanging_(choices({0, 50, 300})[any(3)]),
+      chunks_(choices({0, 200, 800})[any(3)]),
       submission_(choices({100, 250, 500})[any(3)]),
       priorities_(choices({0, 20, 500})[any(3)]),
       sizes_(choices({0, 10, 60})[any(3)]),
@@ -173,6 +179,9 @@ void world::submit() {
     }
     if (chance(300)) {
         t.retries = t.allowed = static_cast<unsigned>(any(3));
+    }
+    if (chance(chunks_)) {
+        t.elements = 1 + static_cast<unsigned>(any(4));
     }
     t.hangs = chance(hanging_);
     t.obeys_stop = chance(500);
@@ -280,6 +289,8 @@ void world::work(std::uint32_t index) {
             p.ring.push_back(*p.running);
             p.running.reset();
             p.returned = false;
+        } else if (slot.subject->has_rest() && !slot.subject->hangs) {
+            ++slot.subject->at;
         } else if (!slot.subject->hangs || (slot.subject->obeys_stop && p.stop_word == p.running)) {
             slot.state = slot_state::finished;
             ++slot.subject->finished;
@@ -291,7 +302,7 @@ void world::work(std::uint32_t index) {
             note("worker ", index, " begins ", slot.subject->id, " as ", p.claimed);
             slot.state = slot_state::begun;
             ++slot.subject->begun;
-            require(slot.subject->begun == 1 + slot.subject->deaths,
+            require(slot.subject->begun == 1 + slot.subject->ended_runs(),
                     "a task runs again only after the death of its worker");
             require(slot.subject->deaths <= slot.subject->allowed,
                     "a task runs again as often as it may");
@@ -371,7 +382,7 @@ void world::reap(std::uint32_t index) {
     start_failed_ = start_failed_ || (p.begun == 0 && !p.exit_asked && !p.unwanted);
     pool_.exited(
         index, p.ready ? errc::worker_terminated : errc::handshake_failed,
-        [&p](std::uint64_t sequence) { return p.slots.at(sequence).state; }, now_, out_);
+        [&p](std::uint64_t sequence) { return p.slots.at(sequence).told(); }, now_, out_);
     perform();
 }
 

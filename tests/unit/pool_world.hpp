@@ -32,7 +32,10 @@ struct sim_task : pool::task {
     bool obeys_stop = false; ///< ... and then only if this is true
     bool is_stuck = false;   ///< its result is being encoded for ever
     bool had_worker = false;
-    unsigned allowed = 0; ///< how often it may be run again
+    unsigned elements = 1; ///< more: it is a chunk
+    unsigned at = 0;       ///< the element that runs, or is to run next
+    unsigned losses = 0;   ///< workers that died and cost it an element, not its end
+    unsigned allowed = 0;  ///< how often it may be run again
     unsigned begun = 0;
     unsigned finished = 0;
     bool answered = false; ///< the pool was given its reply
@@ -42,6 +45,10 @@ struct sim_task : pool::task {
     errc code{};
     coproc::certainty how_certain{};
     place where = place::nowhere;
+
+    /// How often it has begun and has been begun for nothing.
+    unsigned ended_runs() const { return deaths + losses; }
+    bool has_rest() const { return at + 1 < elements; }
 };
 
 /// Somebody who waits for workers.
@@ -59,6 +66,9 @@ struct sim_slot {
     bool settled = false;
     bool recalling = false;
     bool disowned = false; ///< its task is run again elsewhere
+
+    /// As a driver says it.
+    pool::slot_state told() const;
 };
 
 /// An answer to `recall` on its way to the pool.
@@ -145,6 +155,7 @@ private:
     void deliver(std::uint32_t index, sim_answer);
     void kill(const pool::action&);
     void complete(const pool::action&);
+    void lose(const pool::action&);
     void warmed(const pool::action&);
 
     // what must hold
@@ -184,6 +195,7 @@ private:
     unsigned silence_;           ///< of a start, per mille
     unsigned shutdown_;          ///< per mille
     unsigned hanging_;           ///< of tasks, per mille
+    unsigned chunks_;            ///< of tasks, per mille
     unsigned submission_;        ///< per mille
     unsigned priorities_;        ///< of tasks, per mille
     unsigned sizes_;             ///< how often something about sizes happens, per mille

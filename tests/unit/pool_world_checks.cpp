@@ -129,13 +129,14 @@ void world::check_overtaking(const sim_task& t) const {
 void world::check_truth(const sim_task& t, const action& a) const {
     if (a.code == pool::by_reply) {
         require(t.answered, "a value comes from a reply");
-        require(t.begun == 1 + t.deaths && t.finished >= 1, "a reply comes from the last run");
+        require(t.begun == 1 + t.ended_runs() && t.finished >= 1,
+                "a reply comes from the last run");
         require(a.how_certain == certainty::ran, "what was answered ran");
         return;
     }
     switch (a.how_certain) {
     case certainty::not_started:
-        require(t.begun == 0, "not_started: the function was not called");
+        require(t.begun == t.losses, "not_started: the function was not called, for what is left");
         return;
     case certainty::may_have_run:
         require(t.begun >= 1, "may_have_run: a worker had begun it");
@@ -167,16 +168,19 @@ void world::check_reason(const sim_task& t, const action& a) const {
         return;
     case errc::executor_shutdown:
         require(mode >= pool::shutdown_mode::cancel_queued, "executor_shutdown: it was");
-        require(!started || mode >= shutdown_mode::kill || t.begun == t.deaths,
+        require(!started || mode >= shutdown_mode::kill || t.begun == t.ended_runs(),
                 "cancel_queued lets run what runs");
         return;
-    case errc::worker_terminated:
+    case errc::worker_terminated: {
         require(!started || t.had_worker, "worker_terminated: it had a worker");
-        require(t.begun == t.deaths || t.deaths == t.allowed || t.cancelled.has_value() ||
-                    t.deadline <= now_ || t.run_timeout != pool::no_limit ||
-                    mode != shutdown_mode::none,
+        const bool unwanted = t.cancelled.has_value() || t.deadline <= now_ ||
+                              t.run_timeout != pool::no_limit || mode != shutdown_mode::none;
+        require(t.begun == t.ended_runs() || t.deaths == t.allowed || unwanted,
                 "a task is run again as often as it may");
+        require(t.begun == t.ended_runs() || !t.has_rest() || unwanted,
+                "the rest of a chunk is run elsewhere");
         return;
+    }
     case errc::spawn_failed:
     case errc::handshake_failed:
         require(!started || t.deaths > 0, "a failed start runs nothing");

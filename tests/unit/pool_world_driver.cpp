@@ -55,6 +55,9 @@ void world::perform(const action& a) {
     case action_kind::complete:
         complete(a);
         return;
+    case action_kind::lose:
+        lose(a);
+        return;
     case action_kind::warmed:
         warmed(a);
         return;
@@ -99,7 +102,7 @@ void world::stage(const action& a) {
     sim_process& p = processes_[a.worker];
     sim_task& t = static_cast<sim_task&>(*a.subject);
     require(t.where == place::queued, "what is staged was in the queue");
-    require(t.begun == t.deaths, "what has begun is sent again only if its worker died");
+    require(t.begun == t.ended_runs(), "what has begun is sent again only if its worker died");
     require(t.deaths + t.retries == t.allowed || t.cancelled.has_value(), "each death counts");
     require(p.takes_tasks(), "only a ready worker gets tasks");
     require(!p.seen_leaving || !pool_.worker_at(a.worker).leaving ||
@@ -134,7 +137,7 @@ void world::recall(const action& a) {
     if (slot.state == slot_state::offered) {
         slot.state = slot_state::recalled;
     }
-    const sim_answer now{.sequence = a.sequence, .state = slot.state};
+    const sim_answer now{.sequence = a.sequence, .state = slot.told()};
     if (late_answers_) {
         p.answers.push_back(now);
     } else {
@@ -186,6 +189,20 @@ void world::complete(const action& a) {
     t.code = a.code;
     t.how_certain = a.how_certain;
     open_.erase(std::find(open_.begin(), open_.end(), &t));
+}
+
+// What its dead worker had begun of a chunk: an element. The rest is run elsewhere.
+void world::lose(const action& a) {
+    sim_task& t = static_cast<sim_task&>(*a.subject);
+    require(t.where == place::queued && t.begun == 1 + t.ended_runs(),
+            "an element is lost by the death of who ran it");
+    require(t.has_rest(), "a chunk without a rest is completed");
+    require(t.retries == 0 || t.cancelled.has_value() || t.deadline <= now_ ||
+                t.run_timeout != pool::no_limit ||
+                pool_.shutting_down() >= pool::shutdown_mode::cancel_queued,
+            "nothing is lost of a chunk that may be run again");
+    ++t.losses;
+    ++t.at;
 }
 
 } // namespace coproc::test
