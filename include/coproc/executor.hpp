@@ -106,8 +106,9 @@ struct initiate_shutdown {
  * fails with errc::worker_terminated, the others go on, the worker is replaced.
  *
  * The executor is outstanding work for its loop while it has unfinished jobs, workers on their way
- * out, or a shutdown in progress (executor_options::watch_idle adds to this), so run() returns when
- * all is done.
+ * out, or a shutdown in progress, so run() returns when all is done. If it watches idle workers
+ * (executor_options::watch_idle, min_workers, idle_timeout) run() returns after stop(),
+ * async_shutdown() or the destructor.
  *
  * Destroying it stops it: see stop(). The destruction of the loop's execution context does, too. In
  * a child made by fork() the executor is inert: submit fails with errc::forked.

@@ -125,8 +125,9 @@ struct initiate_wait {
  * none before. It must not be waited for when its loop is gone.
  *
  * @par Thread safety
- * cancel, ready, state and id: any thread, also while another member function runs. Everything
- * else: one thread at a time.
+ * cancel, ready, state and id: any thread, also while another one is in get or in async_wait's
+ * initiation. Everything else: one thread at a time; after operator(), detach and a move the job is
+ * empty.
  */
 template <class R>
 class [[nodiscard("co_await it, keep it, or detach() it")]] job {
@@ -184,12 +185,13 @@ public:
      * errc::would_deadlock at once. For scripts on own_thread executors, and for other threads.
      */
     result<R> get()&& {
-        detail::job_handle taken = std::move(handle_);
-        if (!detail::block_until_done(taken.core())) {
+        detail::job_core& task = handle_.core(); // kept, so that others may cancel it meanwhile
+        if (!detail::block_until_done(task)) {
+            detail::withdraw(task, detail::withdrawal::total);
             return result<R>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<failure>,
-                             detail::would_deadlock(taken.core()));
+                             detail::would_deadlock(task));
         }
-        return detail::take_result<R>(taken.core());
+        return detail::take_result<R>(task);
     }
 
     /// Whether the result is there. Any thread.

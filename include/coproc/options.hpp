@@ -158,21 +158,20 @@ struct process_options {
 /// with the name of the wrong field.
 struct executor_options {
     /// Most workers at a time, at least 1; they are started as tasks need them. Unset:
-    /// cpu_count(), at the time of construction. executor::resize changes it. A worker that is to be
-    /// replaced works on until its successor is ready: there may be as many processes more as there
-    /// are workers on their way out.
+    /// cpu_count(), at the time of construction. executor::resize changes it. A worker that is to
+    /// be replaced works on until its successor is ready: there may be as many processes more as
+    /// there are workers on their way out.
     std::optional<std::size_t> max_workers = {};
     /// So many workers are started by the first submit and kept, with or without tasks. At most
-    /// max_workers; after a resize to less, that is kept.
+    /// max_workers; after a resize to less, that is kept. If it is not 0, idle workers are watched
+    /// (watch_idle).
     std::size_t min_workers = 0;
     /// Most tasks that wait for a worker; a submit beyond it fails with errc::queue_full. At
     /// least 1.
     std::size_t max_queued = no_bound;
     /// A worker beyond min_workers that has had no task for so long is asked to exit. Tasks go to
-    /// the worker that had one last, so that those to spare stay idle. The clock runs on the loop
-    /// while the executor is outstanding work for it: so that an executor without tasks sees it,
-    /// set `watch_idle`. Otherwise its idle workers stay until there are tasks again. Zero and
-    /// less: as soon as it has none.
+    /// the worker that had one last, so that those to spare stay idle. Zero and less: as soon as it
+    /// has none. If it is given, idle workers are watched (watch_idle).
     duration idle_timeout = no_limit;
     /// Variables that workers have besides those of this process, or with another value; "{slot}"
     /// in a value is replaced by the worker's slot, as for CUDA_VISIBLE_DEVICES. They are there
@@ -201,10 +200,10 @@ struct executor_options {
     /// The longest message, either way: a task beyond it fails with errc::too_large. At least 64
     /// KiB.
     std::size_t max_message_bytes = std::size_t{4} << 30;
-    /// Watch idle workers: their deaths are noticed at once, and not only at the next submit,
-    /// min_workers are kept, and idle_timeout and max_worker_age end workers also while the
-    /// executor has no tasks. The executor then is outstanding work for its loop until it is
-    /// stopped, shut down or destroyed. With an own thread it is always so.
+    /// Watch idle workers: their deaths are noticed at once, and not only at the next submit, and
+    /// max_worker_age ends workers also while the executor has no tasks. The executor then is
+    /// outstanding work for its loop until it is stopped, shut down or destroyed. With an own
+    /// thread, with min_workers and with idle_timeout it is always so.
     bool watch_idle = false;
     /// Read what workers write to stdout and stderr, and keep the last 4 KiB of each for the
     /// failures of their tasks (worker_exit::stderr_tail, and its last lines in

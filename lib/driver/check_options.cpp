@@ -123,6 +123,7 @@ executor_options detail::complete(executor_options given) {
     }
     check(is_size(*given.max_workers), "max_workers", "between 1 and 65536");
     check(given.min_workers <= *given.max_workers, "min_workers", "at most max_workers");
+    given.watch_idle = given.watch_idle || given.min_workers > 0 || given.idle_timeout != no_limit;
     check(given.max_queued > 0, "max_queued", "at least 1");
     check(given.max_tasks_per_worker <= std::numeric_limits<std::uint32_t>::max(),
           "max_tasks_per_worker", "at most 2^32 - 1");

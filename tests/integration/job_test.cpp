@@ -266,6 +266,19 @@ TEST_CASE("test_result_with_cancel: a cancellation wakes the thread that waits",
     CHECK(woken_by(stay, cancel).error() == errc::cancelled);
 }
 
+TEST_CASE("a job may be cancelled while another thread is in its get", "[job]") {
+    asio::io_context meetings;
+    coproc::executor executor(coproc::own_thread, {.max_workers = 1});
+    test::meeting meeting(meetings);
+    auto job = executor.submit({.grace = coproc::no_limit}, stay, meeting.name());
+    std::optional<result> got;
+    std::thread taker([&] { got = std::move(job).get(); });
+    auto other = meeting.await_arrival();
+    job.cancel(); // whether it is in get by now or not
+    taker.join();
+    CHECK(got->error() == errc::cancelled);
+}
+
 TEST_CASE("test_exception_with_success: an exception wakes the thread that waits", "[job]") {
     const result got = woken_by(stay_and_fail, let_go);
     CHECK(got.error() == errc::task_threw);

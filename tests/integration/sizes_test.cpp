@@ -76,7 +76,7 @@ asio::awaitable<void> warm_in_vain() {
 
 asio::awaitable<void> kept() {
     const auto loop = co_await asio::this_coro::executor;
-    coproc::executor executor(loop, {.max_workers = 4, .min_workers = 2, .watch_idle = true});
+    coproc::executor executor(loop, {.max_workers = 4, .min_workers = 2});
     const auto got = co_await executor.submit(same, 1);
     CHECK(got.value() == 1);
     co_await until([&] { return executor.stats().idle_workers == 2; });
@@ -165,7 +165,7 @@ asio::awaitable<void> resized_many_times() {
 // loky: test_resize_after_timeout
 asio::awaitable<void> resized_after_timeout() {
     const auto loop = co_await asio::this_coro::executor;
-    coproc::executor executor(loop, {.max_workers = 2, .idle_timeout = 1ms, .watch_idle = true});
+    coproc::executor executor(loop, {.max_workers = 2, .idle_timeout = 1ms});
     for (const std::size_t size : {1, 3, 2, 4}) {
         const auto got = co_await executor.submit(same, 1);
         CHECK(got.value() == 1);
@@ -180,7 +180,7 @@ asio::awaitable<void> resized_after_timeout() {
 // loky: test_worker_timeout_mock, test_worker_timeout_with_slowly_pickling_objects
 asio::awaitable<void> timing_out() {
     const auto loop = co_await asio::this_coro::executor;
-    coproc::executor executor(loop, {.max_workers = 3, .idle_timeout = 0ms, .watch_idle = true});
+    coproc::executor executor(loop, {.max_workers = 3, .idle_timeout = 0ms});
     for (int i = 0; i < 40; ++i) {
         // It meets a worker that has just been asked to exit.
         co_await until([&] { return executor.stats().idle_workers == 0; });
@@ -196,7 +196,7 @@ asio::awaitable<void> timing_out() {
 // loky: test_worker_timeout_shutdown_no_deadlock
 asio::awaitable<void> shut_down_while_timing_out() {
     const auto loop = co_await asio::this_coro::executor;
-    coproc::executor executor(loop, {.max_workers = 2, .idle_timeout = 0ms, .watch_idle = true});
+    coproc::executor executor(loop, {.max_workers = 2, .idle_timeout = 0ms});
     auto last = executor.submit(same, 1);
     const auto first = co_await executor.submit(same, 2);
     CHECK(first.value() == 2);
@@ -208,8 +208,7 @@ asio::awaitable<void> shut_down_while_timing_out() {
 
 asio::awaitable<void> spare_ones_go() {
     const auto loop = co_await asio::this_coro::executor;
-    coproc::executor executor(
-        loop, {.max_workers = 3, .min_workers = 1, .idle_timeout = 20ms, .watch_idle = true});
+    coproc::executor executor(loop, {.max_workers = 3, .min_workers = 1, .idle_timeout = 20ms});
     const auto warmed = co_await executor.async_start(3);
     REQUIRE(warmed.has_value());
     co_await until([&] { return executor.stats().idle_workers == 1; });
@@ -273,16 +272,35 @@ TEST_CASE("a worker has no more than max_tasks_per_worker tasks", "[process][siz
 }
 TEST_CASE("old workers are replaced", "[sizes]") { test::run(old_ones_go()); }
 
-TEST_CASE("idle time-outs and min_workers let run return", "[sizes]") {
+TEST_CASE("an executor that keeps or times out idle workers is work until it is stopped",
+          "[sizes]") {
     asio::io_context loop;
-    coproc::executor executor(loop, {.max_workers = 2, .min_workers = 1, .idle_timeout = 1h});
-    for (int i = 0; i < 3; ++i) {
-        auto job = executor.submit(same, i);
-        test::run(loop);
-        REQUIRE(job.ready());
-        CHECK(std::move(job).get().value() == i);
+    coproc::executor executor(loop, GENERATE(coproc::executor_options{.max_workers = 1},
+                                             coproc::executor_options{.min_workers = 1},
+                                             coproc::executor_options{.idle_timeout = 1h}));
+    auto job = executor.submit(same, 5);
+    bool done = false;
+    job.async_wait([&] {
+        done = true;
+        asio::post(loop, [&] { executor.stop(); }); // run() would not return otherwise
+    });
+    test::run(loop);
+    CHECK(done);
+    CHECK(std::move(job).get().value() == 5);
+}
+
+TEST_CASE("min_workers and idle_timeout keep run() from returning", "[sizes]") {
+    asio::io_context loop;
+    coproc::executor executor(loop, GENERATE(coproc::executor_options{.min_workers = 1},
+                                             coproc::executor_options{.idle_timeout = 1h}));
+    auto job = executor.submit(same, 5);
+    while (!job.ready()) {
+        loop.run_one();
     }
-    CHECK(executor.stats().started_workers == 1);
+    loop.poll();
+    CHECK_FALSE(loop.stopped());
+    executor.stop();
+    test::run(loop);
 }
 
 TEST_CASE("resizes from other threads", "[sizes]") {
