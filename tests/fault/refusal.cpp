@@ -86,10 +86,10 @@ int epoll_ctl(int epoll, int operation, int file, epoll_event* event) noexcept {
 }
 
 // The library gives no further arguments.
-int clone(int (*function)(void*), void* stack, int flags, void* argument, ...) noexcept {
+int __clone(int (*function)(void*), void* stack, int flags, void* argument, ...) noexcept {
     return test::fails(test::call::clone) ? -1
                                           : test::real<int(int (*)(void*), void*, int, void*, ...)>(
-                                                "clone")(function, stack, flags, argument);
+                                                "__clone")(function, stack, flags, argument);
 }
 
 long syscall(long number, ...) noexcept {

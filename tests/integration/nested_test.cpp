@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/compute.hpp"
+#include "support/interruptible.hpp"
 #include "support/loop.hpp"
 #include "support/meeting.hpp"
 #include "support/processes.hpp"
@@ -34,7 +35,7 @@ std::vector<int> nest(int levels) {
     std::vector<int> pids;
     if (levels > 0) {
         coproc::executor inner(coproc::own_thread, {.max_workers = 1});
-        pids = inner.submit(nest, levels - 1).get().value();
+        pids = test::get(inner.submit(nest, levels - 1)).value();
     }
     pids.push_back(::getpid());
     return pids;
@@ -43,7 +44,7 @@ std::vector<int> nest(int levels) {
 /// Goes down until that is refused, and says where and why.
 std::string descend(int level) {
     coproc::executor inner(coproc::own_thread, {.max_workers = 1});
-    const auto got = inner.submit(descend, level + 1).get();
+    const auto got = test::get(inner.submit(descend, level + 1));
     if (got) {
         return got.value();
     }
@@ -60,7 +61,7 @@ int hold(int levels, std::string name) {
         coproc::test::compute_for_ever();
     }
     coproc::executor inner(coproc::own_thread, {.max_workers = 1});
-    return inner.submit(hold, levels - 1, name).get().value();
+    return test::get(inner.submit(hold, levels - 1, name)).value();
 }
 
 /// Two tasks of an inner executor on the loop of this task's own.
