@@ -32,7 +32,7 @@ public:
     void listen(const std::vector<job_ptr>& jobs);
     void wait(waiter&, duration timeout);
     void stop_waiting(const waiter*) noexcept;
-    bool block(const std::vector<job_ptr>& jobs, duration timeout);
+    bool block(duration timeout);
     bool met() const noexcept {
         const std::lock_guard lock(mutex_);
         return state_.met();
@@ -139,15 +139,16 @@ void group_wait::stop_waiting(const waiter* given_up) noexcept {
     }
 }
 
-bool group_wait::block(const std::vector<job_ptr>& jobs, duration timeout) {
+bool group_wait::block(duration timeout) {
     std::unique_lock lock(mutex_);
     const auto over = [this] { return state_.over(); };
     if (over() || timeout <= duration::zero()) {
         return state_.met();
     }
-    for (const job_ptr& job : jobs) {
-        if (!(*job).done() && runs_on_this_thread(io_executor_of(*job))) {
-            detail::would_deadlock(*job).raise();
+    for (const watch& w : watches_) {
+        // Also when it has become done meanwhile: that is told by its loop.
+        if (runs_on_this_thread(io_executor_of(*w.job))) {
+            detail::would_deadlock(*w.job).raise();
         }
     }
     const auto end = pool::after(std::chrono::steady_clock::now(), timeout);
@@ -227,7 +228,7 @@ bool is_met(const group_wait& group) noexcept { return group.met(); }
 bool block_for_group(const std::vector<job_ptr>& jobs, wait_condition condition, duration timeout) {
     auto group = std::make_shared<group_wait>(condition, jobs.size());
     group->listen(jobs);
-    return group->block(jobs, timeout);
+    return group->block(timeout);
 }
 
 } // namespace coproc::detail

@@ -145,8 +145,9 @@ bool stream_core::block() {
     if (over()) {
         return true;
     }
-    for (const job_ptr& job : unfinished()) {
-        if (runs_on_this_thread(io_executor_of(*job))) {
+    for (const entry& e : entries_) {
+        // Also when it is done: that is told by its loop, which has not done so.
+        if (e.job && runs_on_this_thread(io_executor_of(*e.job))) {
             return false;
         }
     }
