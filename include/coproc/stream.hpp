@@ -203,7 +203,8 @@ public:
      * @brief Ends the range here, and cancels the tasks on their way, each as job::cancel does.
      *
      * Their elements are still given, as errc::cancelled where they are not there already, and then
-     * the end. No handler is called from inside.
+     * the end. No handler is called from inside. A range may call it while it is advanced: what it
+     * then gives is no element any more.
      */
     void cancel(asio::cancellation_type type = asio::cancellation_type::terminal) noexcept {
         detail::cancel(*core_, detail::strongest(type));

@@ -31,43 +31,58 @@ const asio::any_io_executor& stream_core::io_executor() const noexcept {
 
 // ---- what the reader does
 
+// The range is user's code, which may cancel this very stream: meanwhile the source is ours alone.
 void stream_core::fill() {
-    for (;;) {
-        {
-            const std::lock_guard lock(mutex_);
-            if (source_ == nullptr || !window_.wants_task()) {
-                return;
-            }
-        }
-        pulled next;
+    while (std::unique_ptr<task_source> source = borrow_source()) {
         try {
-            next = source_->pull();
+            const pulled next = source->pull();
+            if (!next.job) {
+                close_range();
+            } else if (!add(next, source)) {
+                withdraw(*next.job, cut_how_);
+            }
         } catch (...) {
             close(withdrawal::total);
             throw;
         }
-        if (!next.job) {
-            close_range();
-            return;
-        }
-        add(std::move(next.job), next.elements);
     }
 }
 
-void stream_core::add(job_ptr next, std::size_t elements) {
-    job_core& job = *next;
+/// The source, if another task may be submitted.
+std::unique_ptr<task_source> stream_core::borrow_source() {
     const std::lock_guard lock(mutex_);
-    const std::uint32_t number = window_.add(elements);
+    return window_.wants_task() ? std::move(source_) : nullptr;
+}
+
+/// Puts the source back where it was borrowed. False: the stream has been cut short meanwhile.
+bool stream_core::add(const pulled& next, std::unique_ptr<task_source>& borrowed) {
+    const std::lock_guard lock(mutex_);
+    if (window_.closed()) {
+        return false;
+    }
+    add_locked(next);
+    source_ = std::move(borrowed);
+    return true;
+}
+
+void stream_core::add(job_ptr next) {
+    const std::lock_guard lock(mutex_);
+    add_locked({.job = std::move(next), .elements = 1});
+}
+
+void stream_core::add_locked(const pulled& next) {
+    job_core& job = *next.job;
+    const std::uint32_t number = window_.add(next.elements);
     if (number == entries_.size()) {
         entries_.emplace_back();
     }
     entry& e = entries_[number];
-    e.job = std::move(next);
-    e.elements = elements;
+    e.job = next.job;
+    e.elements = next.elements;
     e.at_home = job.owner() == home_ || io_executor_of(job) == io_executor();
     foreign_ = foreign_ || !e.at_home;
     if (job.done()) {
-        window_.available(number, elements);
+        window_.available(number, next.elements);
         return;
     }
     e.done.core = this;
@@ -82,7 +97,6 @@ void stream_core::close_range() {
 }
 
 taken stream_core::take() {
-    std::unique_ptr<task_source> over; // the range goes when the last element is given
     const std::lock_guard lock(mutex_);
     const std::optional<streams::position> next = window_.take();
     if (!next) {
@@ -92,9 +106,6 @@ taken stream_core::take() {
     taken given{.index = next->index, .job = e.job, .offset = next->offset};
     if (next->last) {
         e.job = job_ptr();
-    }
-    if (window_.ended()) {
-        over = std::move(source_);
     }
     return given;
 }
@@ -170,10 +181,15 @@ void withdraw_all(std::vector<job_ptr> jobs, withdrawal how) noexcept {
 
 void stream_core::cancel(withdrawal how) noexcept {
     std::vector<job_ptr> jobs;
+    std::unique_ptr<task_source> over; // the range goes without the lock
     {
         const std::lock_guard lock(mutex_);
-        cut_ = cut_ || !window_.closed();
+        if (!window_.closed()) {
+            cut_ = true;
+            cut_how_ = how;
+        }
         window_.close();
+        over = std::move(source_);
         jobs = unfinished();
         if (window_.ended() && pending_ != nullptr) {
             complete_from_loop(*take_pending());
@@ -279,7 +295,7 @@ stream_ptr make_stream(std::vector<job_ptr> jobs) {
     auto made = std::make_shared<stream_core>(
         std::move(home), std::max<std::size_t>(jobs.size(), 1), false, nullptr);
     for (job_ptr& job : jobs) {
-        made->add(std::move(job), 1);
+        made->add(std::move(job));
     }
     made->close_range();
     return made;

@@ -25,8 +25,8 @@ public:
                 std::unique_ptr<task_source> source);
     ~stream_core();
 
-    /// Adds the next task.
-    void add(job_ptr next, std::size_t elements);
+    /// Adds a task that is there already.
+    void add(job_ptr next);
     /// No other follows.
     void close_range();
 
@@ -65,6 +65,9 @@ private:
         bool at_home = true; ///< its handlers run where ours do
     };
 
+    std::unique_ptr<task_source> borrow_source();
+    bool add(const pulled&, std::unique_ptr<task_source>& borrowed);
+    void add_locked(const pulled&);
     void on_done(std::uint32_t task, bool loop_is_gone);
     waiter* take_pending() noexcept;
     void complete_from_loop(waiter&);
@@ -74,12 +77,13 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     streams::window window_;
-    std::deque<entry> entries_; // by the window's number
-    std::unique_ptr<task_source> source_;
+    std::deque<entry> entries_;           // by the window's number
+    std::unique_ptr<task_source> source_; // until the range has ended; null, too, while it is used
     waiter* pending_ = nullptr;
     std::optional<work_guard> work_; // while somebody waits for a task of another loop
     bool foreign_ = false;           // some task lives on another loop
-    bool cut_ = false;
+    bool cut_ = false;               // before the range had ended
+    withdrawal cut_how_ = withdrawal::total;
 };
 
 } // namespace coproc::detail
