@@ -7,12 +7,14 @@
 #include <coproc/job.hpp>
 #include <coproc/result.hpp>
 
+#include <asio/associated_cancellation_slot.hpp>
 #include <asio/async_result.hpp>
 #include <asio/cancellation_type.hpp>
 #include <asio/deferred.hpp>
 #include <asio/executor_work_guard.hpp>
 
 #include <optional>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -56,16 +58,21 @@ struct deliver_collection {
     template <class Handler>
     void operator()(Handler&& handler, const job_ptr&) {
         using waiter_type = waiter_of<std::decay_t<Handler>, deliver_collection>;
+        const stream_ptr stream = collected.shared();
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        if (slot.is_connected()) { // the range and codecs are user's code, which may cancel, too
+            slot.assign(
+                [stream](asio::cancellation_type type) { cancel(*stream, strongest(type)); });
+        }
         if (std::optional<result<collection<R>>> end = collected.advance()) {
             collected.drop();
             work.reset();
+            slot.clear();
             std::forward<Handler>(handler)(std::move(*end));
             return;
         }
-        const stream_ptr stream = collected.shared();
         auto& w = waiter_type::make(std::decay_t<Handler>(std::forward<Handler>(handler)),
                                     io_executor_of(*stream), std::move(*this));
-        w.assign_slot([stream](asio::cancellation_type type) { cancel(*stream, strongest(type)); });
         wait_for_element(*stream, w);
     }
 
@@ -113,6 +120,7 @@ public:
     using executor_type = asio::any_io_executor;
 
     explicit stream(detail::stream_ptr core) noexcept : core_(core), owner_(std::move(core)) {}
+    /// The moved-from stream may only be destroyed or assigned to.
     stream(stream &&) noexcept = default;
     stream& operator=(stream&&) noexcept = default;
     ~stream() = default;
@@ -162,13 +170,14 @@ public:
      * advanced any more, and the result is a failure: errc::cancelled, unless another came first.
      * @par Errors
      * Those of executor::submit. What the range throws is errc::encode_failed; its value() throws
-     * it again.
+     * it again. Throws std::logic_error, from this call itself, if the stream was collected
+     * already.
      */
     template <asio::completion_token_for<void(result<detail::collection<R>>)> Token =
                   asio::deferred_t>
     auto async_collect(Token && token = Token()) {
         return asio::async_initiate<Token, void(result<detail::collection<R>>)>(
-            detail::initiate_collect<R>{std::move(owner_)}, token);
+            detail::initiate_collect<R>{take_over()}, token);
     }
 
     /**
@@ -186,9 +195,9 @@ public:
     }
 
     /// Blocking async_collect. On a thread that runs the loop of a task it cancels the rest and
-    /// returns errc::would_deadlock.
+    /// returns errc::would_deadlock. Throws std::logic_error if the stream was collected already.
     result<detail::collection<R>> get() {
-        detail::collector<R> collected(std::move(owner_));
+        detail::collector<R> collected(take_over());
         std::optional<result<detail::collection<R>>> end;
         while (!(end = collected.advance())) {
             if (!detail::block_until_element(*core_)) {
@@ -214,6 +223,13 @@ public:
     bool ended() const noexcept { return detail::has_ended(*core_); }
 
 private:
+    detail::stream_handle take_over() {
+        if (owner_.shared() == nullptr) {
+            throw std::logic_error("coproc: the stream was collected already");
+        }
+        return std::move(owner_);
+    }
+
     detail::stream_ptr core_;
     detail::stream_handle owner_; // empty once async_collect has begun
 };

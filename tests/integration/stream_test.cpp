@@ -7,9 +7,13 @@
 #include <coproc/progress.hpp>
 #include <coproc/wait.hpp>
 
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <stdexcept>
 #include <vector>
 
 // What readers of a stream may do at awkward moments.
@@ -72,6 +76,35 @@ asio::awaitable<void> cut_from_inside(std::size_t chunk_size, std::size_t expect
     CHECK(last.value() == 7);
 }
 
+/// A collection that is cancelled while it advances its range.
+asio::awaitable<void> cancelled_from_inside(std::size_t in_flight) {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1});
+    asio::cancellation_signal signal;
+    int pulled = 0;
+    const auto numbers = std::views::iota(0, 20) | std::views::transform([&](int n) {
+                             ++pulled;
+                             if (n == 5) {
+                                 signal.emit(asio::cancellation_type::terminal);
+                             }
+                             return n;
+                         });
+    std::optional<coproc::result<std::vector<int>>> got;
+    bool connected = true;
+    executor.map({.in_flight = in_flight}, same, numbers)
+        .async_collect(
+            asio::bind_cancellation_slot(signal.slot(), [&](coproc::result<std::vector<int>> all) {
+                connected = signal.slot().has_handler();
+                got = std::move(all);
+            }));
+    while (!got) {
+        co_await test::turn();
+    }
+    CHECK(got->error() == errc::cancelled);
+    CHECK(pulled == 6);
+    CHECK_FALSE(connected); // the slot is the caller's again
+}
+
 /// Numbers that hold something until they are destroyed.
 auto holding(const std::shared_ptr<int>& held, int numbers) {
     return std::views::iota(0, numbers) |
@@ -131,6 +164,23 @@ TEST_CASE("a stream lets go of its range where the range ends or is cut short", 
         test::run(let_go_at_the_end(2, in_flight));
     }
     test::run(progress_ends());
+}
+
+TEST_CASE("a collection may be cancelled while it advances its range", "[stream][map]") {
+    test::run(cancelled_from_inside(1));
+    test::run(cancelled_from_inside(3));
+    test::run(cancelled_from_inside(100));
+}
+
+TEST_CASE("a stream is collected once", "[stream][map]") {
+    coproc::executor executor(coproc::own_thread, {.max_workers = 1});
+    auto s = executor.map(same, std::views::iota(0, 3));
+    const auto all = s.get();
+    CHECK((all.value() == std::vector<int>{0, 1, 2}));
+    CHECK_THROWS_AS(s.get(), std::logic_error);
+    CHECK_THROWS_WITH(s.async_collect(), Catch::Matchers::Contains("was collected already"));
+    CHECK_FALSE(s.next()); // nothing is left
+    CHECK(s.ended());
 }
 
 TEST_CASE("a range may cut its own stream short", "[stream][map]") {
