@@ -30,22 +30,23 @@ struct deliver_met {
     group_wait_ptr group;
 };
 
-/// Starts async_wait.
+/// Starts async_wait. Nobody listens to the jobs before.
 struct initiate_group_wait {
     using executor_type = asio::any_io_executor;
-    executor_type get_executor() const noexcept { return io_executor_of(*group); }
+    executor_type get_executor() const noexcept { return io_executor_of(jobs); }
 
     template <class Handler>
     void operator()(Handler&& handler) const {
+        const group_wait_ptr group = make_group_wait(jobs, condition);
         auto& w = waiter_of<std::decay_t<Handler>, deliver_met>::make(
-            std::decay_t<Handler>(std::forward<Handler>(handler)), io_executor_of(*group),
+            std::decay_t<Handler>(std::forward<Handler>(handler)), io_executor_of(jobs),
             deliver_met{group});
-        w.assign_slot(
-            [core = group, self = &w](asio::cancellation_type) { stop_waiting(*core, self); });
+        w.assign_slot([group, self = &w](asio::cancellation_type) { stop_waiting(*group, self); });
         wait_for_group(*group, w, timeout);
     }
 
-    group_wait_ptr group;
+    std::vector<job_ptr> jobs;
+    wait_condition condition;
     duration timeout;
 };
 
@@ -54,6 +55,9 @@ std::vector<job_ptr> shared(const std::vector<job<R>>& jobs) {
     std::vector<job_ptr> all;
     all.reserve(jobs.size());
     for (const job<R>& j : jobs) {
+        if (!job_access::shared(j)) {
+            refuse_taken_job(all.size());
+        }
         all.push_back(job_access::shared(j));
     }
     return all;
@@ -67,6 +71,10 @@ std::vector<job_ptr> shared(const std::vector<job<R>>& jobs) {
  * Takes the jobs over: dropping the stream withdraws what has not started. The handlers of
  * stream::async_next and stream::async_collect run on the loop of the first job, if they have no
  * executor of their own; that loop must live as long as one of them waits.
+ *
+ * @par Errors
+ * Throws std::invalid_argument, naming its place, if one of the jobs has been taken, detached or
+ * moved from; the others are dropped.
  */
 template <class R>
 stream<R> as_completed(std::vector<job<R>> jobs) {
@@ -90,6 +98,9 @@ stream<R> as_completed(std::vector<job<R>> jobs) {
  * live as long as the wait.
  * @par Per-operation cancellation
  * All types: the wait completes early. The tasks are not touched.
+ * @par Errors
+ * Throws std::invalid_argument, from this call itself and naming its place, if one of the jobs has
+ * been taken, detached or moved from.
  *
  * @param timeout  From the initiation. no_limit: none. Zero or less: tells how it is now.
  */
@@ -97,9 +108,7 @@ template <class R, asio::completion_token_for<void(bool)> Token = asio::deferred
 auto async_wait(const std::vector<job<R>>& jobs, wait_condition condition, duration timeout,
                 Token&& token = Token()) {
     return asio::async_initiate<Token, void(bool)>(
-        detail::initiate_group_wait{detail::make_group_wait(detail::shared(jobs), condition),
-                                    timeout},
-        token);
+        detail::initiate_group_wait{detail::shared(jobs), condition, timeout}, token);
 }
 
 /// As above, without a time-out.
@@ -114,6 +123,9 @@ auto async_wait(const std::vector<job<R>>& jobs, wait_condition condition,
  *
  * Where it would wait for ever, on a thread that runs the loop of one of the jobs, it throws
  * coproc::failed, errc::would_deadlock.
+ *
+ * @par Errors
+ * Those of async_wait.
  */
 template <class R>
 bool wait(const std::vector<job<R>>& jobs, wait_condition condition = wait_condition::all_completed,

@@ -241,20 +241,39 @@ void executor_impl::add_waiter(job_core& job, waiter& w) {
     post_ready();
 }
 
+namespace {
+
+/// Takes a waiter out of those of the job. It is only compared; null: it is not one of them.
+waiter* unlink(job_core& job, const waiter* given_up) noexcept {
+    for (waiter** w = &job.waiters; *w != nullptr; w = &(*w)->next) {
+        if (*w == given_up) {
+            waiter* const found = *w;
+            *w = found->next;
+            return found;
+        }
+    }
+    return nullptr;
+}
+
+} // namespace
+
 void executor_impl::stop_waiting(job_core& job, const waiter* given_up) noexcept {
     if (forked()) {
         return;
     }
     const std::lock_guard lock(mutex_);
-    for (waiter** w = &job.waiters; *w != nullptr; w = &(*w)->next) {
-        if (*w == given_up) {
-            waiter* const found = *w;
-            *w = found->next;
-            ready_.add(found, share(job));
-            post_ready();
-            return;
-        }
+    if (waiter* const found = unlink(job, given_up)) {
+        ready_.add(found, share(job));
+        post_ready();
     }
+}
+
+bool executor_impl::remove_waiter(job_core& job, const waiter& given_up) noexcept {
+    if (forked()) {
+        return false;
+    }
+    const std::lock_guard lock(mutex_);
+    return unlink(job, &given_up) != nullptr;
 }
 
 void executor_impl::complete_soon(waiter& w) {

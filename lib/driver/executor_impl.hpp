@@ -47,6 +47,8 @@ public:
     void withdraw(job_core&, withdrawal) noexcept;
     void add_waiter(job_core&, waiter&);
     void stop_waiting(job_core&, const waiter*) noexcept;
+    /// The waiter waits no more and is not completed. False: it is about to be, or was.
+    [[nodiscard]] bool remove_waiter(job_core&, const waiter&) noexcept;
     /// The waiter is completed from the loop, without a job.
     void complete_soon(waiter&);
     job_state state_of(job_core&) noexcept;

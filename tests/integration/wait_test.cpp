@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/heap.hpp"
 #include "support/loop.hpp"
 #include "support/meeting.hpp"
 
@@ -291,7 +292,88 @@ asio::awaitable<void> several_executors() {
     thread.join();
 }
 
+/// Waits again and again for a job that goes on, in each way in which a wait can end before it.
+asio::awaitable<void> polling() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 2});
+    test::meeting meeting(loop);
+    jobs all;
+    all.push_back(executor.submit(stay, meeting.name()));
+    auto other = co_await meeting.arrival();
+    all.push_back(executor.submit(same, 1));
+    std::size_t before = 0;
+    for (int i = 0; i < 2000; ++i) {
+        if (i == 200) { // what is allocated once and kept is there
+            before = test::heap_in_use();
+        }
+        bool met = co_await coproc::async_wait(all, wait_condition::all_completed, 0s);
+        CHECK_FALSE(met);
+        met = co_await coproc::async_wait(all, wait_condition::all_completed, 1us);
+        CHECK_FALSE(met);
+        CHECK_FALSE(coproc::wait(all, wait_condition::all_completed, 0s));
+        asio::cancellation_signal signal;
+        std::optional<bool> given_up;
+        coproc::async_wait(
+            all, wait_condition::all_completed,
+            asio::bind_cancellation_slot(signal.slot(), [&](bool m) { given_up = m; }));
+        signal.emit(asio::cancellation_type::terminal);
+        while (!given_up) {
+            co_await test::turn();
+        }
+        { auto never = coproc::async_wait(all, wait_condition::all_completed); }
+        // Ended by a job that was not done in the beginning.
+        all[1] = executor.submit(same, 3);
+        asio::post(loop, [&] { all[1].cancel(); });
+        met = co_await coproc::async_wait(all, wait_condition::first_completed, 1h);
+        CHECK(met);
+    }
+    // Each kind of them would have left more than 100 bytes each time.
+    CHECK(test::heap_in_use() < before + 100'000);
+    other.close();
+    const bool met = co_await coproc::async_wait(all, wait_condition::all_completed);
+    CHECK(met);
+}
+
 } // namespace
+
+TEST_CASE("waits that are over leave nothing in a job that goes on", "[wait]") {
+    test::run(polling());
+}
+
+TEST_CASE("jobs that have been taken are not waited for, and named by their places", "[wait]") {
+    coproc::executor executor(coproc::own_thread, {.max_workers = 1});
+    jobs all;
+    for (int i = 0; i < 3; ++i) {
+        all.push_back(executor.submit(same, i));
+    }
+    CHECK(std::move(all[1]).get().value() == 1);
+    const auto names_it = Catch::Matchers::Contains("jobs[1]");
+    CHECK_THROWS_WITH(coproc::wait(all), names_it);
+    CHECK_THROWS_WITH(coproc::async_wait(all, wait_condition::first_completed), names_it);
+    CHECK_THROWS_WITH(coproc::async_wait(all, wait_condition::first_completed, 0s), names_it);
+    CHECK_THROWS_AS(coproc::as_completed(std::move(all)), std::invalid_argument);
+    CHECK(executor.submit(same, 5).get().value() == 5);
+}
+
+TEST_CASE("a script that polls leaves nothing in a job that goes on", "[wait]") {
+    asio::io_context meetings;
+    coproc::executor executor(coproc::own_thread, {.max_workers = 1});
+    test::meeting meeting(meetings);
+    jobs all;
+    all.push_back(executor.submit(stay, meeting.name()));
+    auto other = meeting.await_arrival();
+    std::size_t before = 0;
+    for (int i = 0; i < 2000; ++i) {
+        if (i == 200) {
+            before = test::heap_in_use();
+        }
+        CHECK_FALSE(coproc::wait(all, wait_condition::first_completed, 0s));
+        CHECK_FALSE(coproc::wait(all, wait_condition::first_completed, 1us));
+    }
+    CHECK(test::heap_in_use() < before + 100'000);
+    other.close();
+    CHECK(coproc::wait(all));
+}
 
 TEST_CASE("a wait that is over needs its loop no more, though another loop's job goes on",
           "[wait]") {

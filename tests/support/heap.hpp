@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#include <sanitizer/allocator_interface.h>
+#else
+#include <malloc.h>
+#endif
+
+namespace test {
+
+/// Bytes of this process that were allocated and not freed.
+inline std::size_t heap_in_use() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return __sanitizer_get_current_allocated_bytes();
+#else
+    const auto heap = ::mallinfo2();
+    return heap.uordblks + heap.hblkhd;
+#endif
+}
+
+} // namespace test
