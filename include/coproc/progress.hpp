@@ -265,7 +265,9 @@ public:
      * dropped: a gap tells of them. A task that is run again (task_options::retries) reports again.
      * A value that cannot be decoded is an element with a failure.
      *
-     * A reader that waits keeps its loop at work while a task has a sink, and not otherwise.
+     * A reader that waits is work for get_executor() while a task has a sink, and not otherwise: a
+     * sink that is merely kept does not hold up run(). A handler with an executor of its own is
+     * work for that as long as it waits, and so is a coroutine for its own.
      *
      * @par Completion signature `void(std::optional<coproc::element<T>>)`
      * @par Executor
@@ -286,8 +288,8 @@ public:
     /**
      * @brief Blocking async_next, for scripts on own_thread executors and for other threads.
      *
-     * On a thread that runs the loop of this progress it throws coproc::failed,
-     * errc::would_deadlock, if no value is there; nothing is lost.
+     * On a thread that runs the loop of this progress, or that of the executor of a task with a
+     * sink, it throws coproc::failed, errc::would_deadlock, if no value is there; nothing is lost.
      */
     std::optional<element<T>> next() {
         if (!detail::block_until_value(*core_)) {

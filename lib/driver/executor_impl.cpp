@@ -4,6 +4,7 @@
 #include "driver/executor_service.hpp"
 #include "driver/own_loop.hpp"
 #include "driver/posted_waiter.hpp"
+#include "driver/progress_core.hpp"
 #include "process/fork_guard.hpp"
 #include "process/modules.hpp"
 #include "worker/nesting.hpp"
@@ -162,6 +163,9 @@ job_ptr executor_impl::submit(encoder& arguments, luggage_ptr luggage, const tas
         j.set_arguments(arguments.release());
     }
     j.luggage = std::move(luggage);
+    if (j.luggage != nullptr) {
+        j.luggage->depart(*this);
+    }
     j.grace = options.grace;
     j.priority = options.priority;
     j.retries = options.retries;

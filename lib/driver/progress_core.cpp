@@ -1,5 +1,6 @@
 #include "driver/progress_core.hpp"
 
+#include "driver/executor_impl.hpp"
 #include "driver/own_loop.hpp"
 #include "driver/posted_waiter.hpp"
 #include "driver/progress_service.hpp"
@@ -9,6 +10,7 @@
 #include <asio/post.hpp>
 #include <asio/query.hpp>
 
+#include <algorithm>
 #include <cassert>
 #include <new>
 #include <stdexcept>
@@ -91,6 +93,12 @@ luggage::~luggage() {
     }
 }
 
+void luggage::depart(const executor_impl& executor) {
+    for (const auto& p : passengers_) {
+        p->to->depart(*p, executor);
+    }
+}
+
 void luggage::arrive(const std::shared_ptr<memory::shared_page>& page,
                      const wire::progress_header& header,
                      std::optional<wire::payload_buffer> bytes) {
@@ -102,20 +110,14 @@ void luggage::arrive(const std::shared_ptr<memory::shared_page>& page,
 
 progress_core::progress_core(asio::any_io_executor io, const progress_options& options)
     : io_(std::move(io)),
-      service_(&asio::use_service<progress_service>(asio::query(io_, asio::execution::context))),
+      list_(asio::use_service<progress_service>(asio::query(io_, asio::execution::context)).list()),
       options_(options),
       box_(options.capacity, options.when_full == full_policy::wait) {}
 
-void progress_core::enlist() { service_->add(shared_from_this()); }
+void progress_core::enlist() { list_->add(*this); }
 
-progress_core::~progress_core() {
-    if (service_ != nullptr) {
-        service_->remove(this);
-    }
-    if (pending_ != nullptr) {
-        pending_->abandon();
-    }
-}
+// Nobody waits: whoever does shares it.
+progress_core::~progress_core() { list_->remove(*this); }
 
 void progress_core::add_sink() {
     const std::lock_guard lock(mutex_);
@@ -134,9 +136,25 @@ void progress_core::enter(passenger& p) {
     changed();
 }
 
+void progress_core::depart(passenger& p, const executor_impl& executor) {
+    const std::lock_guard lock(mutex_);
+    auto place = std::find_if(fed_by_.begin(), fed_by_.end(),
+                              [&](const auto& each) { return each.first == &executor; });
+    if (place == fed_by_.end()) {
+        place = fed_by_.insert(place, {&executor, 0});
+        changed_.notify_all(); // this may be more than block() can wait for
+    }
+    ++place->second;
+    p.executor = &executor;
+}
+
 void progress_core::leave(passenger& p) noexcept {
     const std::lock_guard lock(mutex_);
     box_.remove(p);
+    if (p.executor != nullptr) {
+        std::erase_if(fed_by_,
+                      [&](auto& each) { return each.first == p.executor && --each.second == 0; });
+    }
     if (p.page != nullptr) {
         std::erase(running_, &p);
         tell_unwanted(p); // it may go on, given up
@@ -221,11 +239,21 @@ void progress_core::stop_waiting(const waiter* given_up) noexcept {
 
 bool progress_core::block() {
     std::unique_lock lock(mutex_);
-    if (!ready() && runs_on_this_thread(io_)) {
-        return false;
+    while (!ready()) {
+        if (is_fed_by_this_thread()) {
+            return false;
+        }
+        changed_.wait(lock);
     }
-    changed_.wait(lock, [this] { return ready(); });
     return true;
+}
+
+// Executors whose loops have ended have no tasks any more.
+bool progress_core::is_fed_by_this_thread() const {
+    return runs_on_this_thread(io_) ||
+           std::any_of(fed_by_.begin(), fed_by_.end(), [](const auto& each) {
+               return runs_on_this_thread(each.first->io_executor());
+           });
 }
 
 bool progress_core::ended() const noexcept {
@@ -247,17 +275,10 @@ void progress_core::close() noexcept {
     changed();
 }
 
-void progress_core::loop_ends() noexcept {
-    waiter* abandoned = nullptr;
-    {
-        const std::lock_guard lock(mutex_);
-        abandoned = take_pending();
-        service_ = nullptr;
-        io_ = {}; // a strand's would need the context when it is destroyed
-    }
-    if (abandoned != nullptr) {
-        abandoned->abandon();
-    }
+waiter* progress_core::leave_loop() noexcept {
+    const std::lock_guard lock(mutex_);
+    io_ = {}; // a strand's would need the context when it is destroyed
+    return take_pending();
 }
 
 waiter* progress_core::take_pending() noexcept {

@@ -13,11 +13,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 // Progress on the caller's side: what streams::mailbox decides, done. Executors call in here under
 // their mutexes, so ours is taken inside theirs, and nothing that takes theirs is called under it.
 namespace coproc::detail {
+
+class executor_impl;
 
 /// One sink of one task that is not done. Guarded by the mutex of its progress.
 struct passenger : streams::reporter {
@@ -26,6 +29,7 @@ struct passenger : streams::reporter {
     std::shared_ptr<const memory::shared_page> page = {};
     std::uint64_t sequence = 0;
     std::uint16_t number = 0;
+    const executor_impl* executor = nullptr; ///< null until the task is submitted
 };
 
 /// The sinks of a task. Destroyed when the task is done.
@@ -41,6 +45,8 @@ public:
     /// Gives the sink's number. One that is there already keeps its own.
     std::uint16_t add(progress_ptr);
     std::size_t size() const noexcept { return passengers_.size(); }
+    /// The task is submitted there.
+    void depart(const executor_impl&);
 
     /// The task has reported something through a sink that it has; no bytes: there was no memory
     /// for them.
@@ -51,7 +57,7 @@ private:
     std::vector<std::unique_ptr<passenger>> passengers_;
 };
 
-class progress_service;
+class progress_list;
 
 class progress_core final : public std::enable_shared_from_this<progress_core> {
 public:
@@ -67,6 +73,7 @@ public:
     void add_sink();
     void remove_sink() noexcept;
     void enter(passenger&);
+    void depart(passenger&, const executor_impl&);
     void leave(passenger&) noexcept;
     void arrive(passenger&, const std::shared_ptr<memory::shared_page>& page,
                 const wire::progress_header&, std::optional<wire::payload_buffer> bytes);
@@ -83,25 +90,28 @@ public:
     void close() noexcept;
     const asio::any_io_executor& io_executor() const noexcept { return io_; }
 
-    /// The loop is being destroyed.
-    void loop_ends() noexcept;
+    /// Gives up the loop, which is being destroyed, or this is. Whoever waits is to be abandoned.
+    waiter* leave_loop() noexcept;
 
 private:
     using work_guard = asio::executor_work_guard<asio::any_io_executor>;
 
     bool ready() const { return box_.has_value() || box_.ended(); }
+    bool is_fed_by_this_thread() const;
     void changed();
     waiter* take_pending() noexcept;
     void tell_settled(const passenger&) const noexcept;
     void tell_unwanted(const passenger&) const noexcept;
 
     asio::any_io_executor io_; // empty once the loop is gone
-    progress_service* service_;
+    const std::shared_ptr<progress_list> list_;
     const progress_options options_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     streams::mailbox box_;
     std::vector<passenger*> running_; // those that have reported
+    // Where tasks with a sink were submitted, and how many of them are not done.
+    std::vector<std::pair<const executor_impl*, std::size_t>> fed_by_;
     waiter* pending_ = nullptr;
     std::optional<work_guard> work_; // while somebody waits for a task
 };

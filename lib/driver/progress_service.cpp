@@ -2,28 +2,35 @@
 
 #include "driver/progress_core.hpp"
 
+#include <utility>
+
 namespace coproc::detail {
 
-void progress_service::add(const std::shared_ptr<progress_core>& core) {
+void progress_list::add(progress_core& core) {
     const std::lock_guard lock(mutex_);
-    known_.emplace(core.get(), core);
+    known_.insert(&core);
 }
 
-void progress_service::remove(const progress_core* core) noexcept {
+void progress_list::remove(progress_core& core) noexcept {
     const std::lock_guard lock(mutex_);
-    known_.erase(core);
+    if (known_.erase(&core) != 0) {
+        core.leave_loop();
+    }
 }
 
-void progress_service::shutdown() {
-    std::unordered_map<const progress_core*, std::weak_ptr<progress_core>> known;
+void progress_list::loop_ends() noexcept {
+    waiter* abandoned = nullptr;
     {
         const std::lock_guard lock(mutex_);
-        known.swap(known_);
-    }
-    for (const auto& [address, weak] : known) {
-        if (const auto core = weak.lock()) {
-            core->loop_ends();
+        for (progress_core* const core : known_) {
+            if (waiter* const waiting = core->leave_loop()) {
+                waiting->next = std::exchange(abandoned, waiting);
+            }
         }
+        known_.clear();
+    }
+    while (abandoned != nullptr) {
+        std::exchange(abandoned, abandoned->next)->abandon();
     }
 }
 

@@ -4,7 +4,9 @@
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
 #include <asio/detached.hpp>
+#include <asio/strand.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <unistd.h>
@@ -285,6 +288,28 @@ TEST_CASE("a loop ends while a handler waits for a sink that no task has", "[pro
     loop.reset();
     CHECK(witness.use_count() == 1);
     CHECK_FALSE(called);
+}
+
+TEST_CASE("a progress may be destroyed while its loop is", "[progress]") {
+    for (int round = 0; round < 300; ++round) {
+        auto loop = std::make_unique<asio::io_context>();
+        auto strand = std::make_unique<asio::strand<asio::io_context::executor_type>>(
+            asio::make_strand(*loop));
+        auto numbers = std::make_unique<progress<int>>(asio::any_io_executor(*strand));
+        strand.reset();
+        std::atomic<int> there = 0;
+        const auto together = [&there] {
+            for (++there; there < 2;) {
+            }
+        };
+        std::thread thread([&] {
+            together();
+            numbers.reset();
+        });
+        together();
+        loop.reset();
+        thread.join();
+    }
 }
 
 TEST_CASE("a coroutine that waits for progress goes with its loop", "[progress]") {

@@ -394,6 +394,28 @@ TEST_CASE("a thread may block for progress, but not that of the loop", "[progres
     CHECK(refused);
 }
 
+TEST_CASE("blocking on the loop of a task that reports to another loop's progress is refused",
+          "[progress]") {
+    asio::io_context loop;
+    asio::io_context other;
+    coproc::executor executor(loop, {.max_workers = 1});
+    progress<int> numbers(other);
+    auto job = executor.submit(count_to, 1, numbers.sink());
+    std::error_code code;
+    asio::post(loop, [&] {
+        try {
+            numbers.next();
+        } catch (const coproc::failed& error) {
+            code = error.code();
+        }
+    });
+    test::run(loop);
+    CHECK(code == errc::would_deadlock);
+    CHECK(numbers.next()->value() == 0); // nothing is lost
+    CHECK_FALSE(numbers.next());
+    CHECK(std::move(job).get().value() == 1);
+}
+
 TEST_CASE("a progress may live on another loop than its tasks", "[progress]") {
     coproc::executor executor(coproc::own_thread, {.max_workers = 1});
     std::vector<int> read;
