@@ -141,7 +141,9 @@ executor_options detail::complete(executor_options given) {
 
 std::size_t detail::max_nesting_depth() {
     constexpr std::size_t unless_given = 10;
-    static const process::environment_number given("COPROC_MAX_DEPTH");
+    // Never destroyed: executors are made also while static objects are destroyed.
+    static const process::environment_number& given =
+        *new process::environment_number("COPROC_MAX_DEPTH");
     return given.get().value_or(unless_given);
 }
 

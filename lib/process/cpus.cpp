@@ -123,6 +123,8 @@ std::size_t count_cpus(cpus which, std::span<const unsigned> allowed,
 } // namespace coproc::process
 
 std::size_t coproc::cpu_count(cpus which) {
-    static const process::environment_number bound("COPROC_MAX_CPU_COUNT");
+    // Never destroyed: executors are made also while static objects are destroyed.
+    static const process::environment_number& bound =
+        *new process::environment_number("COPROC_MAX_CPU_COUNT");
     return process::count_cpus(which, process::allowed_cpus(), bound.get());
 }

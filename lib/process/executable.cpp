@@ -51,14 +51,15 @@ std::string worker_executable(std::string_view explicit_path) {
     if (!explicit_path.empty()) {
         return std::string(explicit_path);
     }
-    static const std::string chosen = [] {
+    // Never destroyed: workers are started also while static objects are destroyed.
+    static const std::string& chosen = *new std::string([] {
         const char* const value = std::getenv("COPROC_EXECUTABLE");
-        return std::string(value == nullptr ? "" : value);
-    }();
+        return value == nullptr ? "" : value;
+    }());
     if (!chosen.empty()) {
         return chosen;
     }
-    static const std::string own = choose_own_executable();
+    static const std::string& own = *new std::string(choose_own_executable());
     return own;
 }
 
