@@ -30,6 +30,7 @@ class stream;
 
 namespace detail {
 class executor_impl;
+struct executor_access;
 
 // The line is for compilers to print where a program has not included the header.
 // clang-format off
@@ -357,6 +358,10 @@ public:
     executor_stats stats() const { return detail::stats_of(*impl_); }
 
 private:
+    friend struct detail::executor_access;
+
+    explicit executor() noexcept = default; // detail::executor_access fills it
+
     void end() noexcept {
         if (impl_) {
             detail::end(*impl_);

@@ -171,8 +171,9 @@ struct executor_options {
     std::size_t max_queued = no_bound;
     /// A worker beyond min_workers that has had no task for so long is asked to exit. Tasks go to
     /// the worker that had one last, so that those to spare stay idle. Zero and less: as soon as it
-    /// has none. If it is given, idle workers are watched (watch_idle).
-    duration idle_timeout = no_limit;
+    /// has none. If it is given, idle workers are watched (watch_idle). Unset: no_limit; for
+    /// get_reusable_executor 10 s.
+    std::optional<duration> idle_timeout = {};
     /// Variables that workers have besides those of this process, or with another value; "{slot}"
     /// in a value is replaced by the worker's slot, as for CUDA_VISIBLE_DEVICES. They are there
     /// before static constructors run. Names are not empty and have no '='. Not with

@@ -200,7 +200,11 @@ std::shared_ptr<executor_impl> make_executor(asio::any_io_executor io, executor_
 }
 
 std::shared_ptr<executor_impl> make_executor(own_thread_t, executor_options options) {
-    auto loop = own_loop::make();
+    return make_on_own_loop(own_loop::make(), std::move(options));
+}
+
+std::shared_ptr<executor_impl> make_on_own_loop(const std::shared_ptr<own_loop>& loop,
+                                                executor_options options) {
     try {
         auto io = loop->executor();
         options.watch_idle = true;

@@ -121,6 +121,7 @@ executor_options detail::complete(executor_options given) {
     if (!given.max_workers) {
         given.max_workers = cpu_count();
     }
+    given.idle_timeout = given.idle_timeout.value_or(no_limit);
     check(is_size(*given.max_workers), "max_workers", "between 1 and 65536");
     check(given.min_workers <= *given.max_workers, "min_workers", "at most max_workers");
     given.watch_idle = given.watch_idle || given.min_workers > 0 || given.idle_timeout != no_limit;

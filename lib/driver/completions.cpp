@@ -1,3 +1,4 @@
+#include "driver/deliver.hpp"
 #include "driver/executor_impl.hpp"
 
 #include <asio/post.hpp>
@@ -50,7 +51,7 @@ void executor_impl::run_ready() {
             post_ready(); // the others need not wait for this one if the loop has more threads
         }
         if (next.waiting != nullptr) {
-            next.waiting->complete(std::move(next.job));
+            deliver(*next.waiting, std::move(next.job));
         }
         if (look(called) && clock::now() >= end) {
             return;

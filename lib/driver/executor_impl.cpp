@@ -13,6 +13,7 @@
 #include <asio/post.hpp>
 #include <asio/query.hpp>
 
+#include <memory>
 #include <utility>
 
 namespace coproc::detail {
@@ -23,7 +24,7 @@ pool::limits limits_for(const executor_options& options) {
     limits.max_workers = *options.max_workers;
     limits.min_workers = options.min_workers;
     limits.max_queued = options.max_queued;
-    limits.idle_timeout = options.idle_timeout;
+    limits.idle_timeout = *options.idle_timeout;
     limits.max_tasks = static_cast<std::uint32_t>(options.max_tasks_per_worker);
     limits.max_age = options.max_worker_age;
     limits.max_window = memory::slot_count;
@@ -393,6 +394,45 @@ void executor_impl::end() noexcept {
     if (loop_ != nullptr && !forked()) {
         loop_->finish();
     }
+}
+
+namespace {
+
+/// Ends an executor when its shutdown is over.
+class last_waiter final : public waiter {
+public:
+    explicit last_waiter(std::shared_ptr<executor_impl> executor) noexcept
+        : executor_(std::move(executor)) {}
+
+    void complete(job_ptr) override {
+        const std::unique_ptr<last_waiter> ends(this);
+        executor_->end();
+    }
+    void abandon() noexcept override { delete this; }
+    bool is_internal() const noexcept override { return true; }
+
+private:
+    std::shared_ptr<executor_impl> executor_;
+};
+
+} // namespace
+
+void executor_impl::end_when_done() noexcept {
+    if (forked()) {
+        leave_alone();
+        return;
+    }
+    const job_ptr shutdown = begin_shutdown({});
+    add_waiter(*shutdown, *std::make_unique<last_waiter>(shared_from_this()).release());
+}
+
+std::pair<reuse::state, std::size_t> executor_impl::look_for_reuse() const {
+    const std::lock_guard lock(mutex_);
+    const reuse::state is = stopped_ || pool_.shutting_down() != pool::shutdown_mode::none
+                                ? reuse::state::ended
+                            : pool_.broken() ? reuse::state::broken
+                                             : reuse::state::serving;
+    return {is, pool_.max_workers()};
 }
 
 void executor_impl::loop_ends() noexcept {

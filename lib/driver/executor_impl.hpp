@@ -7,6 +7,7 @@
 #include "memory/chunk_step.hpp"
 #include "pool/pool.hpp"
 #include "process/oom_kills.hpp"
+#include "reuse/decision.hpp"
 
 #include <asio/steady_timer.hpp>
 
@@ -16,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace coproc::detail {
@@ -59,6 +61,10 @@ public:
     void stop() noexcept;
     /// stop() by the last handle: an own loop ends, too. One thread.
     void end() noexcept;
+    /// A drain, then end(): what the last handle of a reusable executor does. Does not wait.
+    void end_when_done() noexcept;
+    /// What the registry of reusable executors must know.
+    std::pair<reuse::state, std::size_t> look_for_reuse() const;
 
     const asio::any_io_executor& io_executor() const noexcept { return io_; }
     const executor_options& options() const noexcept { return options_; }
@@ -181,5 +187,8 @@ private:
     bool ready_posted_ = false;
     bool stopped_ = false;
 };
+
+/// An executor on a loop of its own; the loop is finished if there cannot be one.
+std::shared_ptr<executor_impl> make_on_own_loop(const std::shared_ptr<own_loop>&, executor_options);
 
 } // namespace coproc::detail

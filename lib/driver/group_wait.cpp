@@ -1,5 +1,6 @@
 #include "coproc/detail/group_wait.hpp"
 
+#include "driver/deliver.hpp"
 #include "driver/executor_impl.hpp"
 #include "driver/own_loop.hpp"
 #include "driver/posted_waiter.hpp"
@@ -71,6 +72,7 @@ private:
             const std::shared_ptr<group_wait> kept = std::move(keep);
             kept->on_done(*this, true);
         }
+        bool is_internal() const noexcept override { return true; }
     };
 
     const asio::any_io_executor& io_executor() const noexcept { return loop_of(home_); }
@@ -214,7 +216,7 @@ void group_wait::on_done(watch& w, bool loop_is_gone) {
     if (loop_is_gone) {
         waiting->abandon();
     } else {
-        waiting->complete(job_ptr());
+        deliver(*waiting, job_ptr());
     }
 }
 
@@ -227,7 +229,7 @@ void group_wait::on_time() {
         }
         waiting = finish();
     }
-    waiting->complete(job_ptr());
+    deliver(*waiting, job_ptr());
 }
 
 // A watch that is about to be told holds this object, and the loop that the timer lives on may be

@@ -19,11 +19,22 @@ bool runs_as(const asio::any_io_executor& io) {
 
 } // namespace
 
-std::shared_ptr<own_loop> own_loop::make() {
-    std::shared_ptr<own_loop> loop(new own_loop);
+thread_local constinit own_loop* own_loop::here_ = nullptr;
+
+// With one thread for ever the loop keeps what handlers start in that thread's own list, without a
+// lock: nobody else would find it there.
+own_loop::own_loop(bool lendable) : context_(lendable ? 2 : 1), work_(context_.get_executor()) {}
+
+std::shared_ptr<own_loop> own_loop::make(bool lendable) {
+    std::shared_ptr<own_loop> loop(new own_loop(lendable));
     // The thread shares the loop: what its handlers still hold when it ends needs it.
-    loop->thread_ = std::thread([loop] { loop->context_.run(); });
+    loop->thread_ = std::thread([loop] { loop->run(); });
     return loop;
+}
+
+void own_loop::run() {
+    here_ = this; // to the end of the thread: the loop's destructor may ask
+    context_.run();
 }
 
 own_loop::~own_loop() {
@@ -34,6 +45,17 @@ own_loop::~own_loop() {
 
 void own_loop::finish() noexcept {
     work_.reset();
+    if (thread_.joinable() && !on_this_thread()) {
+        thread_.join();
+    }
+}
+
+std::thread own_loop::lend() {
+    return std::thread([this] { run(); });
+}
+
+void own_loop::halt() noexcept {
+    context_.stop();
     if (thread_.joinable() && !on_this_thread()) {
         thread_.join();
     }

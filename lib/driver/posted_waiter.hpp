@@ -1,6 +1,7 @@
 #pragma once
 
 #include "coproc/detail/job_core.hpp"
+#include "driver/deliver.hpp"
 
 #include <utility>
 
@@ -19,7 +20,7 @@ public:
         }
     }
 
-    void operator()() { std::exchange(waiter_, nullptr)->complete(job_ptr()); }
+    void operator()() { deliver(*std::exchange(waiter_, nullptr), job_ptr()); }
 
 private:
     waiter* waiter_;

@@ -1,5 +1,6 @@
 #include "driver/stream_core.hpp"
 
+#include "driver/deliver.hpp"
 #include "driver/executor_impl.hpp"
 #include "driver/own_loop.hpp"
 #include "driver/posted_waiter.hpp"
@@ -251,7 +252,7 @@ void stream_core::on_done(std::uint32_t task, bool loop_is_gone) {
     if (loop_is_gone) {
         waiting->abandon();
     } else {
-        waiting->complete(job_ptr());
+        deliver(*waiting, job_ptr());
     }
 }
 

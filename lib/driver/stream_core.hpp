@@ -55,6 +55,7 @@ private:
 
         void complete(job_ptr job) override;
         void abandon() noexcept override;
+        bool is_internal() const noexcept override { return true; }
     };
 
     /// A task on its way. It keeps its place while it waits.

@@ -170,6 +170,7 @@ public:
     bool needs_attention() const;
     bool has_queued() const { return !queue_.empty(); }
     bool broken() const { return broken_; }
+    std::size_t max_workers() const { return limits_.max_workers; }
     shutdown_mode shutting_down() const { return shutdown_; }
 
 private:

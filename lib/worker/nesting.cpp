@@ -15,6 +15,10 @@ unsigned nesting_depth() noexcept {
     return std::max(process_depth.load(std::memory_order_relaxed), thread_depth);
 }
 
+bool is_worker_thread() noexcept {
+    return thread_depth > process_depth.load(std::memory_order_relaxed);
+}
+
 void set_process_depth(unsigned depth) noexcept {
     process_depth.store(depth, std::memory_order_relaxed);
 }

@@ -8,6 +8,9 @@ namespace coproc::worker {
 /// start_method::in_process has in its place.
 [[nodiscard]] unsigned nesting_depth() noexcept;
 
+/// Whether this thread is a worker, of start_method::in_process.
+[[nodiscard]] bool is_worker_thread() noexcept;
+
 /// Says so of this process, or of this thread only.
 void set_process_depth(unsigned depth) noexcept;
 void set_thread_depth(unsigned depth) noexcept;

@@ -75,6 +75,9 @@ public:
     virtual void complete(job_ptr job) = 0;
     /// Ends this object and its handler without a call.
     virtual void abandon() noexcept = 0;
+    /// Whether it is the library's own: then it is completed also where users' handlers are not
+    /// called any more (driver/deliver.hpp).
+    virtual bool is_internal() const noexcept { return false; }
 
     waiter* next = nullptr;
 

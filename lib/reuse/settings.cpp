@@ -1,0 +1,33 @@
+#include "reuse/settings.hpp"
+
+#include <chrono>
+#include <tuple>
+
+namespace coproc::reuse {
+namespace {
+
+// A field that is added to executor_options does not compile here: it must be named, and either
+// compared below or said to be none of a replacement's business.
+auto compared_fields(const executor_options& options) {
+    const auto& [max_workers, min_workers, max_queued, idle_timeout, environment, start, executable,
+                 max_tasks_per_worker, max_worker_age, max_failed_starts, start_timeout,
+                 max_message_bytes, watch_idle, capture_output, core_dumps, process] = options;
+    static_cast<void>(max_workers); // a resize
+    return std::tie(min_workers, max_queued, idle_timeout, environment, start, executable,
+                    max_tasks_per_worker, max_worker_age, max_failed_starts, start_timeout,
+                    max_message_bytes, watch_idle, capture_output, core_dumps, process);
+}
+
+} // namespace
+
+executor_options with_defaults(executor_options given) {
+    given.idle_timeout = given.idle_timeout.value_or(std::chrono::seconds(10));
+    given.watch_idle = true;
+    return given;
+}
+
+bool same_settings(const executor_options& one, const executor_options& other) {
+    return compared_fields(one) == compared_fields(other);
+}
+
+} // namespace coproc::reuse
