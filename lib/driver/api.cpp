@@ -11,9 +11,15 @@
 namespace coproc::detail {
 namespace {
 
+// At the end of a thread, main's included, what is thread-local is gone before other destructors
+// run, and those may submit tasks, too.
+thread_local constinit bool memory_is_gone = false;
+
 /// The memory into which this thread encodes arguments. A codec may submit tasks of its own: those
 /// get memory of their own.
 struct encoding_memory {
+    ~encoding_memory() { memory_is_gone = true; }
+
     encoder arguments;
     bool in_use = false;
 };
@@ -56,12 +62,11 @@ failure_record record_of(const job_core& job, const streams::settled_element& el
 // ---- submitting
 
 submission::submission(executor_impl& executor) : executor_(executor) {
-    encoding_memory& mine = this_threads_memory;
-    if (mine.in_use) {
+    if (memory_is_gone || this_threads_memory.in_use) {
         arguments_ = new encoder;
     } else {
-        mine.in_use = true;
-        arguments_ = &mine.arguments;
+        this_threads_memory.in_use = true;
+        arguments_ = &this_threads_memory.arguments;
     }
     arguments_->clear(executor.options().max_message_bytes);
     luggage_access::set(*arguments_, &luggage_);
