@@ -8,7 +8,8 @@ import pathlib
 import re
 import sys
 
-# loky's tests of executors, of waiting and of futures that are not about Python alone.
+# loky's tests of executors, of the reusable one, of waiting and of futures that are not about Python
+# alone.
 LOKY = """
     first_completed first_completed_some_already_completed first_exception
     first_exception_some_already_complete first_exception_one_already_failed all_completed timeout
@@ -21,6 +22,20 @@ LOKY = """
     done_callback_already_successful done_callback_already_failed done_callback_already_cancelled
     repr cancel cancelled done running result_with_timeout result_with_success result_with_cancel
     exception_with_timeout exception_with_success
+
+    crashes in_callback_submit_with_crash callback_crash_on_submit deadlock_kill crash_races
+    imap_handle_iterable_exception queue_full_deadlock informative_error_when_fail_at_unpickle
+    shutdown_kill shutdown_deadlock kill_workers_on_new_options call_item_gc_crash_or_exit
+    sigkill_shutdown_leaks_workers reusable_executor_resize reusable_executor_resize_many_times
+    kill_after_resize_call resize_after_timeout invalid_process_number invalid_context
+    pass_start_method_name_as_context reused_flag no_deadlock_on_nested_reusable_exector
+    compat_with_concurrent_futures_exception reusable_executor_thread_safety
+    reusable_executor_submit_during_shutdown_race
+    reusable_executor_submit_with_concurrent_env_changes reusable_executor_reuse_true
+    no_crash_on_stdin_access_in_child_subprocess_run faulthandler_enabled
+    reusable_executor_queue_size reusable_initializer no_crash_max_workers_on_windows
+    worker_timeout_mock worker_timeout_with_slowly_pickling_objects
+    worker_timeout_shutdown_no_deadlock interpreter_shutdown hang_issue39205
 """.split()
 
 page = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")

@@ -12,6 +12,7 @@
 #include <future>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -55,8 +56,32 @@ struct at_result_decode {
     misdeed what;
 };
 
+/// In a worker it misbehaves when it is destroyed.
+class at_destruction {
+public:
+    explicit at_destruction(misdeed what, bool armed = false) : what_(what), armed_(armed) {}
+    at_destruction(at_destruction&& other) noexcept
+        : what_(other.what_), armed_(std::exchange(other.armed_, false)) {}
+    at_destruction& operator=(at_destruction&&) = delete;
+    ~at_destruction() {
+        if (armed_) {
+            misbehave(what_);
+        }
+    }
+    [[nodiscard]] misdeed what() const { return what_; }
+
+private:
+    misdeed what_;
+    bool armed_;
+};
+
 } // namespace
 
+template <>
+struct coproc::codec<at_destruction> {
+    static void encode(encoder& out, const at_destruction& v) { out.write(v.what()); }
+    static at_destruction decode(decoder& in) { return at_destruction(in.read<misdeed>(), true); }
+};
 template <>
 struct coproc::codec<at_task_encode> {
     static void encode(encoder& out, const at_task_encode& v) {
@@ -103,6 +128,8 @@ int run(misdeed what) {
 }
 at_result_encode give_encode(misdeed what) { return {what}; }
 at_result_decode give_decode(misdeed what) { return {what}; }
+
+int keep(const at_destruction&) { return 1; }
 
 int stay(std::string name) {
     test::visit(name).await_leave();
@@ -179,6 +206,23 @@ TEST_CASE("test_crashes: each costs its task, and the executor stays", "[process
         CHECK(get_reusable_executor({.max_workers = 2}) == first);
         CHECK(first->submit(same, 1).get().value() == 1);
     }
+}
+
+TEST_CASE(
+    "test_call_item_gc_crash_or_exit: an argument whose destruction ends the worker costs its "
+    "task at most",
+    "[process][reusable]") {
+    const test::ends_reusable end;
+    const auto executor = get_reusable_executor({.max_workers = 1});
+    for (const misdeed what : {misdeed::exits, misdeed::crashes}) {
+        const auto got = executor->submit(keep, at_destruction(what)).get();
+        REQUIRE(got.has_error());
+        CHECK(got.error() == errc::worker_terminated);
+        CHECK(got.error().certainty() != coproc::certainty::not_started);
+        CHECK(executor->submit(same, 1).get().value() == 1);
+    }
+    CHECK(executor->submit(keep, at_destruction(misdeed::none)).get().value() == 1);
+    CHECK(get_reusable_executor() == executor);
 }
 
 TEST_CASE("test_in_callback_submit_with_crash: handlers may submit what crashes",
