@@ -71,7 +71,8 @@ std::shared_ptr<executor> reusable_registry::get(executor_options wanted,
     entry replaced; // goes last, without the mutex
     const std::lock_guard lock(mutex_);
     if (depth < closed_below_) {
-        entry late = make(depth, std::move(wanted));
+        // Nobody looks for it: else a thread that goes on asking would hold the end up.
+        const entry late = make_unlisted(std::move(wanted));
         late.impl->stop();
         return late.handle;
     }
@@ -107,13 +108,15 @@ std::shared_ptr<executor> reusable_registry::get(executor_options wanted,
 reusable_registry::entry reusable_registry::make(unsigned depth, executor_options options) {
     finish_at_exit();
     std::erase_if(made_, [](const made& m) { return m.impl.expired() && m.loop.expired(); });
-    made& next = made_.emplace_back();
-    next.depth = depth;
+    made& listed = made_.emplace_back();
+    entry fresh = make_unlisted(std::move(options));
+    listed = {depth, fresh.impl, fresh.impl->loop()};
+    return fresh;
+}
+
+reusable_registry::entry reusable_registry::make_unlisted(executor_options options) {
     auto handle = executor_access::empty_handle();
-    const std::shared_ptr<own_loop> loop = own_loop::make(true);
-    next.loop = loop;
-    auto impl = make_on_own_loop(loop, options);
-    next.impl = impl;
+    auto impl = make_on_own_loop(own_loop::make(true), options);
     executor_access::fill(*handle, impl);
     return {std::move(handle), std::move(impl), std::move(options)};
 }

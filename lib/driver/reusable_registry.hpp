@@ -60,6 +60,7 @@ private:
 
     entry make(unsigned depth, executor_options options, std::optional<std::size_t> max_workers);
     entry make(unsigned depth, executor_options options);
+    static entry make_unlisted(executor_options options);
     std::vector<kept> take_outermost();
     static void finish_tasks_of(const std::vector<kept>&);
     static void stop_all(const std::vector<kept>&);

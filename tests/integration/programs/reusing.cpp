@@ -88,13 +88,19 @@ int by_exit_in_handler() {
     return 1;
 }
 
-/// What was registered before the first use comes after the last task.
+/// What was registered before the first use comes after the last task, though a thread goes on
+/// asking.
 int with_a_late_call() {
     std::atexit([] {
         const auto late = coproc::get_reusable_executor()->submit(say, 100).get();
         print(late.error() == coproc::errc::executor_shutdown ? "too late" : "not too late");
     });
     leave_tasks(*coproc::get_reusable_executor({.max_workers = 1}), 0);
+    std::thread([] {
+        for (;;) {
+            static_cast<void>(coproc::get_reusable_executor());
+        }
+    }).detach();
     return 0;
 }
 
