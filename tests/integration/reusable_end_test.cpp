@@ -23,7 +23,7 @@ struct outcome {
 outcome run(const std::string& how) {
     const std::string program =
         std::filesystem::read_symlink("/proc/self/exe").parent_path() / "integration_reusing";
-    std::FILE* const pipe = ::popen((program + " " + how + " 2>&1").c_str(), "r");
+    std::FILE* const pipe = ::popen((program + " " + how).c_str(), "r");
     outcome seen{{}, -1};
     std::string line;
     for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) {
