@@ -1,13 +1,10 @@
 #include "coproc/detail/group_wait.hpp"
 
-#include "driver/deliver.hpp"
 #include "driver/executor_impl.hpp"
 #include "driver/own_loop.hpp"
-#include "driver/posted_waiter.hpp"
+#include "driver/pending_reader.hpp"
 #include "stream/wait_state.hpp"
 
-#include <asio/executor_work_guard.hpp>
-#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/system_executor.hpp>
 
@@ -24,12 +21,6 @@
 namespace coproc::detail {
 namespace {
 
-/// Without a home: the system's.
-const asio::any_io_executor& loop_of(const std::shared_ptr<executor_impl>& home) noexcept {
-    static const asio::any_io_executor nowhere = asio::system_executor();
-    return home == nullptr ? nowhere : home->io_executor();
-}
-
 streams::job_outcome outcome_of(const job_core& job) noexcept {
     return job.has_value()                ? streams::job_outcome::value
            : job.why() == errc::cancelled ? streams::job_outcome::cancelled
@@ -42,11 +33,6 @@ streams::job_outcome outcome_of(const job_core& job) noexcept {
 class group_wait final : public std::enable_shared_from_this<group_wait> {
 public:
     group_wait(const std::vector<job_ptr>& jobs, wait_condition);
-    ~group_wait() {
-        if (pending_ != nullptr) {
-            pending_->abandon();
-        }
-    }
 
     void wait(waiter&, duration timeout);
     void stop_waiting(const waiter*) noexcept;
@@ -75,37 +61,27 @@ private:
         bool is_internal() const noexcept override { return true; }
     };
 
-    const asio::any_io_executor& io_executor() const noexcept { return loop_of(home_); }
     bool look();
     void listen();
     void listen_no_more() noexcept;
     void on_done(watch&, bool loop_is_gone);
     void on_time();
-    waiter* finish() noexcept;
-    void complete_from_loop(waiter& w) {
-        if (home_ != nullptr) {
-            home_->complete_soon(w);
-        } else {
-            asio::post(io_executor(), posted_waiter(w));
-        }
-    }
+    void end() noexcept;
 
-    const std::shared_ptr<executor_impl> home_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     streams::wait_state state_;
     std::deque<watch> watches_;
-    waiter* pending_ = nullptr;
+    pending_reader reader_;
     std::optional<asio::steady_timer> timer_;
-    std::optional<asio::executor_work_guard<asio::any_io_executor>> work_; // jobs of other loops
 };
 
 group_wait::group_wait(const std::vector<job_ptr>& jobs, wait_condition condition)
-    : home_(jobs.empty() ? nullptr : (*jobs.front()).owner()), state_(condition, jobs.size()) {
+    : state_(condition, jobs.size()), reader_(jobs.empty() ? nullptr : (*jobs.front()).owner()) {
     for (const job_ptr& job : jobs) {
         watch& w = watches_.emplace_back();
         w.job = job;
-        w.at_home = (*job).owner() == home_ || io_executor_of(*job) == io_executor();
+        w.at_home = reader_.is_at_home(*job);
     }
 }
 
@@ -143,16 +119,15 @@ void group_wait::wait(waiter& w, duration timeout) {
     const std::lock_guard lock(mutex_);
     if (look() || timeout <= duration::zero()) {
         static_cast<void>(state_.given_up());
-        complete_from_loop(w);
+        reader_.complete_soon(w);
         return;
     }
-    pending_ = &w;
-    if (std::any_of(watches_.begin(), watches_.end(),
-                    [](const watch& each) { return !each.told && !each.at_home; })) {
-        work_.emplace(io_executor());
-    }
+    reader_.wait(w);
+    reader_.keep_at_work(std::any_of(watches_.begin(), watches_.end(), [](const watch& each) {
+        return !each.told && !each.at_home;
+    }));
     if (timeout != no_limit) {
-        timer_.emplace(io_executor());
+        timer_.emplace(reader_.io_executor());
         timer_->expires_at(pool::after(std::chrono::steady_clock::now(), timeout));
         timer_->async_wait([self = shared_from_this()](const asio::error_code& error) {
             if (!error) {
@@ -165,8 +140,9 @@ void group_wait::wait(waiter& w, duration timeout) {
 
 void group_wait::stop_waiting(const waiter* given_up) noexcept {
     const std::lock_guard lock(mutex_);
-    if (given_up != nullptr && pending_ == given_up && state_.given_up()) {
-        complete_from_loop(*finish());
+    if (reader_.stop_waiting(given_up)) {
+        static_cast<void>(state_.given_up());
+        end();
     }
 }
 
@@ -203,21 +179,13 @@ void group_wait::on_done(watch& w, bool loop_is_gone) {
         if (ended) {
             changed_.notify_all();
         }
-        const bool nobody_calls = loop_is_gone && w.at_home;
-        if (pending_ == nullptr || (!ended && !nobody_calls)) {
-            return;
-        }
-        waiting = finish();
-        if (!w.at_home) {
-            complete_from_loop(*waiting);
-            return;
+        const bool waited = reader_.waits();
+        waiting = reader_.told(w.at_home, loop_is_gone, ended);
+        if (waited && !reader_.waits()) {
+            end();
         }
     }
-    if (loop_is_gone) {
-        waiting->abandon();
-    } else {
-        deliver(*waiting, job_ptr());
-    }
+    pending_reader::end(waiting, loop_is_gone);
 }
 
 void group_wait::on_time() {
@@ -227,24 +195,24 @@ void group_wait::on_time() {
         if (!state_.given_up()) {
             return;
         }
-        waiting = finish();
+        waiting = reader_.take();
+        end();
     }
-    deliver(*waiting, job_ptr());
+    pending_reader::end(waiting, false);
 }
 
 // A watch that is about to be told holds this object, and the loop that the timer lives on may be
 // gone by then.
-waiter* group_wait::finish() noexcept {
+void group_wait::end() noexcept {
     listen_no_more();
-    work_.reset();
     timer_.reset();
-    return std::exchange(pending_, nullptr);
 }
 
 // ---- what the public headers call
 
 const asio::any_io_executor& io_executor_of(const std::vector<job_ptr>& jobs) noexcept {
-    return loop_of(jobs.empty() ? nullptr : (*jobs.front()).owner());
+    static const asio::any_io_executor nowhere = asio::system_executor();
+    return jobs.empty() ? nowhere : io_executor_of(*jobs.front());
 }
 
 group_wait_ptr make_group_wait(const std::vector<job_ptr>& jobs, wait_condition condition) {

@@ -2,16 +2,13 @@
 
 #include "driver/executor_impl.hpp"
 #include "driver/own_loop.hpp"
-#include "driver/posted_waiter.hpp"
 #include "driver/progress_service.hpp"
 #include "failure_record.hpp"
 
 #include <asio/execution/context.hpp>
-#include <asio/post.hpp>
 #include <asio/query.hpp>
 
 #include <algorithm>
-#include <cassert>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -109,10 +106,10 @@ void luggage::arrive(const std::shared_ptr<memory::shared_page>& page,
 // ---- what sinks and tasks do
 
 progress_core::progress_core(asio::any_io_executor io, const progress_options& options)
-    : io_(std::move(io)),
-      list_(asio::use_service<progress_service>(asio::query(io_, asio::execution::context)).list()),
+    : list_(asio::use_service<progress_service>(asio::query(io, asio::execution::context)).list()),
       options_(options),
-      box_(options.capacity, options.when_full == full_policy::wait) {}
+      box_(options.capacity, options.when_full == full_policy::wait),
+      reader_(std::move(io)) {}
 
 void progress_core::enlist() { list_->add(*this); }
 
@@ -225,16 +222,13 @@ reported_value progress_core::take() {
 
 void progress_core::wait(waiter& w) {
     const std::lock_guard lock(mutex_);
-    assert(pending_ == nullptr && "one operation of a progress at a time");
-    pending_ = &w;
+    reader_.wait(w);
     changed();
 }
 
 void progress_core::stop_waiting(const waiter* given_up) noexcept {
     const std::lock_guard lock(mutex_);
-    if (pending_ == given_up && given_up != nullptr) {
-        asio::post(io_, posted_waiter(*take_pending()));
-    }
+    reader_.stop_waiting(given_up);
 }
 
 bool progress_core::block() {
@@ -250,7 +244,7 @@ bool progress_core::block() {
 
 // Executors whose loops have ended have no tasks any more.
 bool progress_core::is_fed_by_this_thread() const {
-    return runs_on_this_thread(io_) ||
+    return runs_on_this_thread(io_executor()) ||
            std::any_of(fed_by_.begin(), fed_by_.end(), [](const auto& each) {
                return runs_on_this_thread(each.first->io_executor());
            });
@@ -277,26 +271,18 @@ void progress_core::close() noexcept {
 
 waiter* progress_core::leave_loop() noexcept {
     const std::lock_guard lock(mutex_);
-    io_ = {}; // a strand's would need the context when it is destroyed
-    return take_pending();
-}
-
-waiter* progress_core::take_pending() noexcept {
-    work_.reset();
-    return std::exchange(pending_, nullptr);
+    return reader_.leave_loop();
 }
 
 // Whoever waits has its answer, or keeps the loop at work while a task may give it.
 void progress_core::changed() {
-    if (ready()) {
-        changed_.notify_all();
-        if (pending_ != nullptr) {
-            asio::post(io_, posted_waiter(*take_pending()));
-        }
-    } else if (pending_ == nullptr || !box_.expects_values()) {
-        work_.reset();
-    } else if (!work_) {
-        work_.emplace(io_);
+    if (!ready()) {
+        reader_.keep_at_work(reader_.waits() && box_.expects_values());
+        return;
+    }
+    changed_.notify_all();
+    if (reader_.waits()) {
+        reader_.complete();
     }
 }
 

@@ -3,11 +3,10 @@
 #include "coproc/detail/luggage.hpp"
 #include "coproc/detail/progress_core.hpp"
 #include "coproc/progress.hpp"
+#include "driver/pending_reader.hpp"
 #include "memory/shared_page.hpp"
 #include "stream/mailbox.hpp"
 #include "wire/messages.hpp"
-
-#include <asio/executor_work_guard.hpp>
 
 #include <condition_variable>
 #include <memory>
@@ -88,22 +87,18 @@ public:
     bool ended() const noexcept;
     std::uint64_t dropped() const noexcept;
     void close() noexcept;
-    const asio::any_io_executor& io_executor() const noexcept { return io_; }
+    const asio::any_io_executor& io_executor() const noexcept { return reader_.io_executor(); }
 
     /// Gives up the loop, which is being destroyed, or this is. Whoever waits is to be abandoned.
     waiter* leave_loop() noexcept;
 
 private:
-    using work_guard = asio::executor_work_guard<asio::any_io_executor>;
-
     bool ready() const { return box_.has_value() || box_.ended(); }
     bool is_fed_by_this_thread() const;
     void changed();
-    waiter* take_pending() noexcept;
     void tell_settled(const passenger&) const noexcept;
     void tell_unwanted(const passenger&) const noexcept;
 
-    asio::any_io_executor io_; // empty once the loop is gone
     const std::shared_ptr<progress_list> list_;
     const progress_options options_;
     mutable std::mutex mutex_;
@@ -112,8 +107,7 @@ private:
     std::vector<passenger*> running_; // those that have reported
     // Where tasks with a sink were submitted, and how many of them are not done.
     std::vector<std::pair<const executor_impl*, std::size_t>> fed_by_;
-    waiter* pending_ = nullptr;
-    std::optional<work_guard> work_; // while somebody waits for a task
+    pending_reader reader_;
 };
 
 } // namespace coproc::detail

@@ -1,34 +1,16 @@
 #include "driver/stream_core.hpp"
 
-#include "driver/deliver.hpp"
 #include "driver/executor_impl.hpp"
 #include "driver/own_loop.hpp"
-#include "driver/posted_waiter.hpp"
-
-#include <asio/post.hpp>
-#include <asio/system_executor.hpp>
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 namespace coproc::detail {
 
 stream_core::stream_core(std::shared_ptr<executor_impl> home, std::size_t limit, bool ordered,
                          std::unique_ptr<task_source> source)
-    : home_(std::move(home)), window_(limit, ordered), source_(std::move(source)) {}
-
-stream_core::~stream_core() {
-    if (pending_ != nullptr) {
-        pending_->abandon();
-    }
-}
-
-// Not kept here: a strand's would need the context when it is destroyed.
-const asio::any_io_executor& stream_core::io_executor() const noexcept {
-    static const asio::any_io_executor nowhere = asio::system_executor();
-    return home_ == nullptr ? nowhere : home_->io_executor();
-}
+    : window_(limit, ordered), source_(std::move(source)), reader_(std::move(home)) {}
 
 // ---- what the reader does
 
@@ -80,7 +62,7 @@ void stream_core::add_locked(const pulled& next) {
     entry& e = entries_[number];
     e.job = next.job;
     e.elements = next.elements;
-    e.at_home = job.owner() == home_ || io_executor_of(job) == io_executor();
+    e.at_home = reader_.is_at_home(job);
     foreign_ = foreign_ || !e.at_home;
     if (job.done()) {
         window_.available(number, next.elements);
@@ -129,26 +111,21 @@ bool stream_core::cut() const noexcept {
 void stream_core::wait(waiter& w) {
     const std::lock_guard lock(mutex_);
     if (window_.has_element() || window_.ended()) {
-        complete_from_loop(w);
+        reader_.complete_soon(w);
         return;
     }
-    assert(pending_ == nullptr && "one operation of a stream at a time");
-    pending_ = &w;
-    if (foreign_) {
-        work_.emplace(io_executor());
-    }
+    reader_.wait(w);
+    reader_.keep_at_work(foreign_);
 }
 
 void stream_core::complete_soon(waiter& w) {
     const std::lock_guard lock(mutex_);
-    complete_from_loop(w);
+    reader_.complete_soon(w);
 }
 
 void stream_core::stop_waiting(const waiter* given_up) noexcept {
     const std::lock_guard lock(mutex_);
-    if (pending_ == given_up && given_up != nullptr) {
-        complete_from_loop(*take_pending());
-    }
+    reader_.stop_waiting(given_up);
 }
 
 bool stream_core::block() {
@@ -192,8 +169,8 @@ void stream_core::cancel(withdrawal how) noexcept {
         window_.close();
         over = std::move(source_);
         jobs = unfinished();
-        if (window_.ended() && pending_ != nullptr) {
-            complete_from_loop(*take_pending());
+        if (window_.ended() && reader_.waits()) {
+            reader_.complete();
         }
     }
     withdraw_all(std::move(jobs), how);
@@ -208,8 +185,8 @@ void stream_core::close(withdrawal how) noexcept {
         for (entry& e : entries_) {
             e.job = job_ptr();
         }
-        if (pending_ != nullptr) {
-            complete_from_loop(*take_pending());
+        if (reader_.waits()) {
+            reader_.complete();
         }
         return std::move(source_);
     }();
@@ -239,34 +216,9 @@ void stream_core::on_done(std::uint32_t task, bool loop_is_gone) {
         }
         window_.available(task, e.elements);
         changed_.notify_all();
-        if (pending_ == nullptr || !window_.has_element()) {
-            if (!loop_is_gone || !e.at_home || pending_ == nullptr) {
-                return;
-            }
-        } else if (!e.at_home) {
-            complete_from_loop(*take_pending());
-            return;
-        }
-        waiting = take_pending();
+        waiting = reader_.told(e.at_home, loop_is_gone, window_.has_element());
     }
-    if (loop_is_gone) {
-        waiting->abandon();
-    } else {
-        deliver(*waiting, job_ptr());
-    }
-}
-
-waiter* stream_core::take_pending() noexcept {
-    work_.reset();
-    return std::exchange(pending_, nullptr);
-}
-
-void stream_core::complete_from_loop(waiter& w) {
-    if (home_ != nullptr) {
-        home_->complete_soon(w);
-    } else {
-        asio::post(io_executor(), posted_waiter(w));
-    }
+    pending_reader::end(waiting, loop_is_gone);
 }
 
 std::vector<job_ptr> stream_core::unfinished() const {

@@ -2,15 +2,13 @@
 
 #include "coproc/detail/stream_core.hpp"
 #include "driver/job_core.hpp"
+#include "driver/pending_reader.hpp"
 #include "stream/window.hpp"
-
-#include <asio/executor_work_guard.hpp>
 
 #include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <vector>
 
 // The tasks of a stream on their way: what streams::window decides, done. Under the mutex runs no
@@ -23,7 +21,6 @@ public:
     /// executor on whose loop handlers run; null: there is none, and no task either.
     stream_core(std::shared_ptr<executor_impl> home, std::size_t limit, bool ordered,
                 std::unique_ptr<task_source> source);
-    ~stream_core();
 
     /// Adds a task that is there already.
     void add(job_ptr next);
@@ -42,11 +39,9 @@ public:
     void cancel(withdrawal) noexcept;
     void close(withdrawal) noexcept;
 
-    const asio::any_io_executor& io_executor() const noexcept;
+    const asio::any_io_executor& io_executor() const noexcept { return reader_.io_executor(); }
 
 private:
-    using work_guard = asio::executor_work_guard<asio::any_io_executor>;
-
     /// Hears that a task is done.
     struct watch final : waiter {
         stream_core* core = nullptr;
@@ -70,20 +65,16 @@ private:
     bool add(const pulled&, std::unique_ptr<task_source>& borrowed);
     void add_locked(const pulled&);
     void on_done(std::uint32_t task, bool loop_is_gone);
-    waiter* take_pending() noexcept;
-    void complete_from_loop(waiter&);
     std::vector<job_ptr> unfinished() const;
 
-    const std::shared_ptr<executor_impl> home_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     streams::window window_;
     std::deque<entry> entries_;           // by the window's number
     std::unique_ptr<task_source> source_; // until the range has ended; null, too, while it is used
-    waiter* pending_ = nullptr;
-    std::optional<work_guard> work_; // while somebody waits for a task of another loop
-    bool foreign_ = false;           // some task lives on another loop
-    bool cut_ = false;               // before the range had ended
+    pending_reader reader_;
+    bool foreign_ = false; // some task lives on another loop
+    bool cut_ = false;     // before the range had ended
     withdrawal cut_how_ = withdrawal::total;
 };
 
