@@ -91,6 +91,9 @@ std::uint64_t reply_ring_reader::published() const noexcept {
 }
 
 bool reply_ring_reader::arm() noexcept {
+    if (frames_.unfinished_bytes() != 0) {
+        return false; // a look stopped where the ring had ended, and there was more by then
+    }
     words_.armed.store(1, std::memory_order_seq_cst);
     if (words_.tail.load(std::memory_order_seq_cst) == head_) {
         return true;

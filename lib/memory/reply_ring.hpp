@@ -82,7 +82,7 @@ public:
     /// The payload of the frame that next() gave last, as the caller's own.
     wire::payload_buffer take_payload() { return frames_.take_payload(); }
 
-    /// Arms the bell. true: the ring is empty, wait for a doorbell. false: call next() again; the
+    /// Arms the bell. true: all has been read, wait for a doorbell. false: call next() again; the
     /// bell is not armed, but a doorbell may be on its way all the same.
     [[nodiscard]] bool arm() noexcept;
 

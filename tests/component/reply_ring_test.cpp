@@ -174,6 +174,18 @@ TEST_CASE("reply_ring: the bell rings once for each time that it was armed") {
     CHECK(ring.append(4) == append_result::appended);
 }
 
+TEST_CASE("reply_ring: what was copied out and not looked at is not slept on") {
+    ring_fixture<4096> ring;
+    CHECK(ring.append(0) == append_result::appended);
+    const std::uint64_t end = ring.reader.published();
+    CHECK(ring.append(1) == append_result::appended);
+    CHECK(sequence_of(ring.reader.next()) == 0);
+    CHECK(ring.reader.position() == end); // where who looks once stops
+    CHECK(!ring.reader.arm());
+    CHECK(sequence_of(ring.reader.next()) == 1);
+    CHECK(ring.reader.arm());
+}
+
 TEST_CASE("reply_ring: what did not fit does not ring") {
     ring_fixture<256> ring;
     CHECK(ring.reader.arm());
