@@ -73,7 +73,7 @@ std::vector<job_ptr> shared(const std::vector<job<R>>& jobs) {
  * executor of their own; that loop must live as long as one of them waits.
  *
  * @par Errors
- * Throws std::invalid_argument, naming its place, if one of the jobs has been taken, detached or
+ * Throws std::invalid_argument, naming its place, if one of the jobs was awaited, detached or
  * moved from; the others are dropped.
  */
 template <class R>
@@ -100,7 +100,7 @@ stream<R> as_completed(std::vector<job<R>> jobs) {
  * All types: the wait completes early. The tasks are not touched.
  * @par Errors
  * Throws std::invalid_argument, from this call itself and naming its place, if one of the jobs has
- * been taken, detached or moved from.
+ * been awaited, detached or moved from.
  *
  * @param timeout  From the initiation. no_limit: none. Zero or less: tells how it is now.
  */
