@@ -86,7 +86,7 @@ TEST_CASE("test_no_deadlock_on_nested_reusable_exector: tasks have executors of 
     CHECK(seen.status == 0);
 }
 
-TEST_CASE("forked children have reusable executors of their own", "[process][reusable]") {
+TEST_CASE("forked children have reusable executors of their own", "[process][reusable][fork]") {
     const outcome seen = run("fork");
     CHECK(seen.lines == tasks(6, {"child 0", "child 0", "child 0", "child 0", "child 0"}));
     CHECK(seen.status == 0);
