@@ -134,6 +134,20 @@ const char* name_function(const target& what, wire::task_header& header) {
     return nullptr;
 }
 
+void set_options(job_core& j, const task_options& options, pool::time_point now) {
+    j.grace = options.grace;
+    j.priority = options.priority;
+    j.retries = options.retries;
+    j.run_timeout = options.run_timeout;
+    if (options.run_timeout != no_limit) {
+        j.header.run_limit_ns = nanoseconds(options.run_timeout);
+    }
+    if (options.timeout != no_limit) {
+        j.deadline = pool::after(now, options.timeout);
+        j.header.deadline_ns = nanoseconds(j.deadline.time_since_epoch());
+    }
+}
+
 } // namespace
 
 job_ptr executor_impl::submit(encoder& arguments, luggage_ptr luggage, const task_options& options,
@@ -167,18 +181,8 @@ job_ptr executor_impl::submit(encoder& arguments, luggage_ptr luggage, const tas
     if (j.luggage != nullptr) {
         j.luggage->depart(*this);
     }
-    j.grace = options.grace;
-    j.priority = options.priority;
-    j.retries = options.retries;
-    j.run_timeout = options.run_timeout;
-    if (options.run_timeout != no_limit) {
-        j.header.run_limit_ns = nanoseconds(options.run_timeout);
-    }
     const clock::time_point now = clock::now();
-    if (options.timeout != no_limit) {
-        j.deadline = pool::after(now, options.timeout);
-        j.header.deadline_ns = nanoseconds(j.deadline.time_since_epoch());
-    }
+    set_options(j, options, now);
     j.frame_bytes = wire::head_bytes(j.header) + static_cast<std::size_t>(wire::padded(bytes));
     if (j.frame_bytes > options_.max_message_bytes) {
         return refuse(options, what, errc::too_large,

@@ -19,7 +19,7 @@ bool runs_as(const asio::any_io_executor& io) {
 
 } // namespace
 
-thread_local constinit own_loop* own_loop::here_ = nullptr;
+thread_local constinit own_loop* own_loop::here = nullptr;
 
 // With one thread for ever the loop keeps what handlers start in that thread's own list, without a
 // lock: nobody else would find it there.
@@ -33,7 +33,7 @@ std::shared_ptr<own_loop> own_loop::make(bool lendable) {
 }
 
 void own_loop::run() {
-    here_ = this; // to the end of the thread: the loop's destructor may ask
+    here = this; // to the end of the thread: the loop's destructor may ask
     context_.run();
 }
 

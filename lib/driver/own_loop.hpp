@@ -24,7 +24,7 @@ public:
     /// Lets the thread end when it has called what is ready, and waits for that; on the thread
     /// itself it does not wait.
     void finish() noexcept;
-    [[nodiscard]] bool on_this_thread() const noexcept { return here_ == this; }
+    [[nodiscard]] bool on_this_thread() const noexcept { return here == this; }
 
     // ---- the end of the program
 
@@ -39,7 +39,7 @@ public:
 
     /// The silent loop that runs in this thread, or null.
     [[nodiscard]] static own_loop* silent_here() noexcept {
-        return here_ != nullptr && here_->silent_.load(std::memory_order_relaxed) ? here_ : nullptr;
+        return here != nullptr && here->silent_.load(std::memory_order_relaxed) ? here : nullptr;
     }
     /// A handler that is not called; only where silent_here() is this.
     void leave(waiter& uncalled) noexcept {
@@ -51,7 +51,7 @@ private:
     explicit own_loop(bool lendable);
     void run();
 
-    static thread_local constinit own_loop* here_ [[gnu::tls_model("initial-exec")]];
+    static thread_local constinit own_loop* here [[gnu::tls_model("initial-exec")]];
 
     asio::io_context context_;
     asio::executor_work_guard<asio::io_context::executor_type> work_;

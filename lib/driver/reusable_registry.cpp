@@ -215,6 +215,7 @@ void reusable_registry::stop_all(const std::vector<kept>& all) {
 
 namespace coproc {
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): options are given by value everywhere
 std::shared_ptr<executor> get_reusable_executor(executor_options options, reuse_options reuse) {
     return detail::reusable_registry::instance().get(std::move(options), reuse);
 }

@@ -36,6 +36,7 @@ private:
     struct key {
         unsigned depth;
         std::string name;
+        // NOLINTNEXTLINE(modernize-use-nullptr): clang 14 looks into what is generated
         friend auto operator<=>(const key&, const key&) = default;
     };
     struct entry {

@@ -20,6 +20,7 @@
 
 // glibc's clone by its other name. ThreadSanitizer replaces the first: its clone takes the child's
 // memory for a copy, and sees no lock of this thread any more.
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" int __clone(int (*function)(void*), void* stack, int flags, void* argument, ...);
 
 namespace coproc::process {
