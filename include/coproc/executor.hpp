@@ -214,6 +214,8 @@ public:
      *   - errc::executor_shutdown  the executor was stopped or is shutting down; not_started,
      * may_have_run or ran
      *   - errc::queue_full         executor_options::max_queued tasks wait already; not_started
+     *   - errc::nesting_too_deep   the executor was made in a task that lies as deep in others as
+     * COPROC_MAX_DEPTH allows; not_started
      *   - errc::forked             this process is a fork of the executor's; not_started
      * @par Thread safety
      * Any thread.
@@ -304,6 +306,7 @@ public:
      *   - errc::executor_broken    that had happened before
      *   - errc::executor_shutdown  the executor was stopped or is shutting down
      *   - errc::cancelled          by its cancellation slot
+     *   - errc::nesting_too_deep   as for submit
      *   - errc::forked             this process is a fork of the executor's
      */
     template <asio::completion_token_for<void(result<void>)> Token = asio::deferred_t>

@@ -99,14 +99,22 @@ job_ptr executor_impl::make_job(const task_options& options, const target& what,
 job_ptr executor_impl::refuse(const task_options& options, const target& what, errc code,
                               std::string cause) {
     job_ptr job = make_job(options, what, 0);
-    job_core& j = *job;
-    j.store_failure(make_failure({.code = code,
-                                  .how_certain = certainty::not_started,
-                                  .task_name = j.task_name(),
-                                  .function = j.function,
-                                  .cause = std::move(cause)}));
-    j.set_done();
+    refuse(*job, code, std::move(cause));
     return job;
+}
+
+void executor_impl::refuse(job_core& job, errc code, std::string cause) {
+    job.store_failure(make_failure({.code = code,
+                                    .how_certain = certainty::not_started,
+                                    .task_name = job.task_name(),
+                                    .function = job.function,
+                                    .cause = std::move(cause)}));
+    job.set_done();
+}
+
+std::string executor_impl::describe_level() const {
+    return "this is level " + std::to_string(depth_) + ", and COPROC_MAX_DEPTH is " +
+           std::to_string(max_depth_);
 }
 
 namespace {
@@ -156,9 +164,7 @@ job_ptr executor_impl::submit(encoder& arguments, luggage_ptr luggage, const tas
         return refuse(options, what, errc::forked, {});
     }
     if (depth_ >= max_depth_) {
-        return refuse(options, what, errc::nesting_too_deep,
-                      "this is level " + std::to_string(depth_) + ", and COPROC_MAX_DEPTH is " +
-                          std::to_string(max_depth_));
+        return refuse(options, what, errc::nesting_too_deep, describe_level());
     }
     // Up to this size a copy is cheaper than a new block of memory for the next submit of this
     // thread.
@@ -330,9 +336,17 @@ job_ptr executor_impl::warm_up(std::size_t workers) {
         job_core::make(shared_from_this(), next_id_.fetch_add(1, std::memory_order_relaxed), 0);
     job_core& j = *job;
     j.function_name = "async_start";
-    errc code = errc::forked;
+    if (forked()) {
+        refuse(j, errc::forked, {});
+        return job;
+    }
+    if (depth_ >= max_depth_) {
+        refuse(j, errc::nesting_too_deep, describe_level());
+        return job;
+    }
+    bool broken = false;
     std::string cause;
-    if (!forked()) {
+    {
         const std::lock_guard lock(mutex_);
         const pool::pool::admission admission = pool_.warm_up(j, workers, clock::now(), actions_);
         if (admission == pool::pool::admission::accepted) {
@@ -342,15 +356,10 @@ job_ptr executor_impl::warm_up(std::size_t workers) {
             post_ready();
             return job;
         }
-        code = admission == pool::pool::admission::broken ? errc::executor_broken
-                                                          : errc::executor_shutdown;
-        cause = code == errc::executor_broken ? start_cause_ : std::string();
+        broken = admission == pool::pool::admission::broken;
+        cause = broken ? start_cause_ : std::string();
     }
-    j.store_failure(make_failure({.code = code,
-                                  .how_certain = certainty::not_started,
-                                  .task_name = j.task_name(),
-                                  .cause = std::move(cause)}));
-    j.set_done();
+    refuse(j, broken ? errc::executor_broken : errc::executor_shutdown, std::move(cause));
     return job;
 }
 

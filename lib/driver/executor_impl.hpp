@@ -82,6 +82,8 @@ private:
 
     // executor_impl.cpp
     job_ptr make_job(const task_options&, const target&, std::size_t argument_bytes);
+    static void refuse(job_core&, errc, std::string cause);
+    std::string describe_level() const;
     void arm_timer();
     void on_timer();
 

@@ -10,6 +10,7 @@
 #include <coproc/coproc.hpp>
 
 #include <asio/detached.hpp>
+#include <asio/use_future.hpp>
 
 #include <csignal>
 #include <functional>
@@ -52,6 +53,19 @@ std::string descend(int level) {
         got.error() == errc::nesting_too_deep && got.error().certainty() == certainty::not_started;
     return (refused ? "refused at " : "failed at ") + std::to_string(level) + ": " +
            got.error().message();
+}
+
+/// Whether workers can be started here before there are tasks; else why not.
+std::string start_workers_here() {
+    coproc::executor inner(coproc::own_thread, {.max_workers = 1});
+    const auto got = inner.async_start(1, asio::use_future).get();
+    if (got) {
+        return "started";
+    }
+    const bool refused = got.error() == errc::nesting_too_deep &&
+                         got.error().certainty() == certainty::not_started &&
+                         inner.stats().started_workers == 0;
+    return (refused ? "refused: " : "failed: ") + got.error().message();
 }
 
 /// The innermost computes for ever, and the others wait for it.
@@ -180,6 +194,22 @@ TEST_CASE("test_max_depth: the limit can be set", "[process][nested]") {
     CHECK(refused.error().message().find(
               "the environment variable COPROC_MAX_DEPTH is \"deep\"; it must be a whole number of "
               "at least 1") != std::string::npos);
+}
+
+TEST_CASE("where executors are too deep, no workers can be started either", "[process][nested]") {
+    asio::io_context loop;
+    const auto told_with = [&](const char* limit) {
+        coproc::executor executor(loop,
+                                  {.max_workers = 1, .environment = {{"COPROC_MAX_DEPTH", limit}}});
+        auto job = executor.submit(start_workers_here);
+        test::run(loop);
+        return std::move(job).get().value();
+    };
+    CHECK(told_with("2") == "started");
+    const std::string refused = told_with("1");
+    INFO(refused);
+    CHECK(refused.starts_with("refused: async_start: "));
+    CHECK(refused.find("this is level 1, and COPROC_MAX_DEPTH is 1") != std::string::npos);
 }
 
 TEST_CASE("test_kill_process_tree: what ends an outer worker ends all inner ones",
