@@ -117,8 +117,9 @@ COPROC_API start_method default_start_method() noexcept;
 /// is not given stays as it is in this process. More than this process itself may have needs
 /// privileges: without them, no worker can be started.
 struct resource_limits {
-    /// Address space: a request for memory beyond it is refused, std::bad_alloc as a rule. At
-    /// least 64 MiB; program and libraries count.
+    /// Private memory that can be written: heap, static data, stacks of further threads, touched or
+    /// not (RLIMIT_DATA). A request beyond it is refused, std::bad_alloc as a rule. Shared memory
+    /// and code do not count. At least 64 MiB; programs with a sanitizer need terabytes.
     std::size_t memory_bytes = no_bound;
     /// Time of computing, of all tasks together, in whole seconds, rounded up; then SIGXCPU ends
     /// the worker. Positive.

@@ -64,8 +64,9 @@ process::process_settings settings_for(const process_options& options, std::uint
     add_limit(made.limits, RLIMIT_FSIZE, limits.file_bytes, "file_bytes");
     add_limit(made.limits, RLIMIT_STACK, limits.stack_bytes, "stack_bytes");
     add_cpu_time(made.limits, limits.cpu_time);
-    // The last, since what follows must fit into it.
-    add_limit(made.limits, RLIMIT_AS, limits.memory_bytes, "memory_bytes");
+    // Not RLIMIT_AS, which also counts what is shared with others and what is only reserved:
+    // stacks' guards, the allocator's arenas, the message of a task that lies in shared memory.
+    add_limit(made.limits, RLIMIT_DATA, limits.memory_bytes, "memory_bytes");
     return made;
 }
 

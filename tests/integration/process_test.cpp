@@ -20,6 +20,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -91,6 +92,14 @@ int write_file(std::string path, int bytes) {
 int spin() { coproc::test::compute_for_ever(); }
 
 std::size_t allocate(std::size_t bytes) { return std::vector<char>(bytes).size(); }
+
+/// Memory that is shared, and memory that is only reserved.
+int map_further(std::size_t bytes) {
+    const auto maps = [bytes](int protection, int flags) {
+        return ::mmap(nullptr, bytes, protection, flags | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+    };
+    return maps(PROT_READ | PROT_WRITE, MAP_SHARED) && maps(PROT_NONE, MAP_PRIVATE);
+}
 
 int same(int n) { return n; }
 
@@ -251,6 +260,15 @@ TEST_CASE("a task that exceeds its memory has std::bad_alloc", "[process][settin
     CHECK(got.error() == errc::task_threw);
     CHECK_THROWS_AS(got.error().raise(), std::bad_alloc);
     CHECK(got.error().out_of_memory() == coproc::memory_shortage::certain);
+    // What no other process is the poorer for does not count.
+    CHECK(run_within({.memory_bytes = limit}, map_further, 2 * limit).value() == 1);
+}
+
+TEST_CASE("a worker works within the least memory that it may be given", "[process][settings]") {
+    constexpr std::size_t least = std::size_t{64} << 20;
+    CHECK(run_within({.memory_bytes = least}, same, 1).value() == 1);
+    CHECK(run_within({.memory_bytes = least}, tell_limit, RLIMIT_DATA).value() ==
+          std::vector<std::uint64_t>{least, least});
 }
 #endif
 
