@@ -6,6 +6,17 @@
 // How a task ends, exactly once: by its worker's answer, by cancellation, by time, or by being
 // taken back.
 namespace coproc::pool {
+namespace {
+
+/// More each time, so that vectors which grow one by one are not moved as often.
+template <class T>
+void reserve(std::vector<T>& all, std::size_t needed) {
+    if (all.capacity() < needed) {
+        all.reserve(std::max(needed, 2 * all.capacity()));
+    }
+}
+
+} // namespace
 
 pool::pool(limits l) : limits_(l), restarts_(l.max_failed_starts) {
     assert(l.max_workers >= 1 && l.max_queued >= 1 && l.max_window >= 2);
@@ -47,11 +58,10 @@ void pool::make_room_for_submit(std::size_t max_workers, actions& out) {
         std::min<std::size_t>(queue_.size() + 1, workers_.size() * std::size_t{limits_.max_window});
     const std::size_t needed =
         out.size() + staged_ + 2 * stages + max_workers + workers_.size() + 1;
-    if (out.capacity() < needed) {
-        out.reserve(std::max(needed, 2 * out.capacity()));
-    }
-    workers_.reserve(workers_.size() + max_workers);
+    reserve(out, needed);
+    reserve(workers_, workers_.size() + max_workers);
     idle_.reserve(workers_.capacity());
+    seats_.reserve(max_workers);
 }
 
 // Nobody listened to workers that start while there was nothing to do: their time starts again.

@@ -202,7 +202,7 @@ private:
     worker* idle_worker();
     void start_worker(time_point now, actions& out);
     std::uint32_t free_entry();
-    std::uint32_t free_slot() const;
+    std::uint32_t free_slot();
 
     // sizes.cpp
     void make_idle(worker&);
@@ -279,7 +279,14 @@ private:
     boost::intrusive::list<task, boost::intrusive::base_hook<list_hook>> warm_ups_;
     bool awake_ = false; // min_workers counts
     std::vector<slot_state> verdicts_;
-    std::size_t staged_ = 0; // tasks with an owner in some pipe
+    /// Who has a slot.
+    struct seat {
+        bool member = false;
+        bool awaited = false; ///< the successor of one that works on
+        bool left = false;    ///< by one that ends its last tasks
+    };
+    std::vector<seat> seats_; // while a free slot is looked for
+    std::size_t staged_ = 0;  // tasks with an owner in some pipe
     // No task in a pipe has a lower priority; it may be lower than that of each.
     int lowest_staged_ = std::numeric_limits<int>::max();
     time_point overtaking_until_ = time_point::min();

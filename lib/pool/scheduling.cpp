@@ -253,30 +253,27 @@ std::uint32_t pool::free_entry() {
 
 // That of a worker that awaits its successor; else one that nobody has; else one whose last tasks
 // must end first.
-std::uint32_t pool::free_slot() const {
-    std::uint32_t taken = no_slot;
-    std::uint32_t unused = no_slot;
-    for (std::uint32_t slot = 0; slot < limits_.max_workers; ++slot) {
-        bool left = false;
-        bool awaited = false;
-        bool has_one = false;
-        for (const worker& w : workers_) {
-            if (w.slot == slot) {
-                has_one = has_one || w.is_member();
-                awaited = awaited || w.awaits_successor();
-                left = left || w.leaving;
-            }
+std::uint32_t pool::free_slot() {
+    seats_.assign(limits_.max_workers, seat());
+    for (const worker& w : workers_) {
+        if (w.slot < seats_.size()) {
+            seat& its = seats_[w.slot];
+            its.member = its.member || w.is_member();
+            its.awaited = its.awaited || w.awaits_successor();
+            its.left = its.left || w.leaving;
         }
-        if (has_one) {
+    }
+    std::uint32_t unused = no_slot;
+    std::uint32_t taken = no_slot;
+    for (std::uint32_t slot = 0; slot < seats_.size(); ++slot) {
+        const seat& who = seats_[slot];
+        if (who.member) {
             continue;
         }
-        if (awaited) {
+        if (who.awaited || (!who.left && retiring_ == 0)) {
             return slot;
         }
-        if (!left && retiring_ == 0) {
-            return slot;
-        }
-        std::uint32_t& found = left ? taken : unused;
+        std::uint32_t& found = who.left ? taken : unused;
         found = std::min(found, slot);
     }
     return unused != no_slot ? unused : taken;
