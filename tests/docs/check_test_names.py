@@ -8,9 +8,13 @@ import pathlib
 import re
 import sys
 
-# loky's tests of executors, of the reusable one, of waiting and of futures that are not about Python
-# alone.
+# loky's tests of CPUs, of processes' trees, of executors, of the reusable one, of waiting and of
+# futures that are not about Python alone.
 LOKY = """
+    cpu_count windows_max_cpu_count cpu_count_os_sched_getaffinity cpu_count_psutil_affinity
+    cpu_count_cgroup_limit cpu_count_cgroup_invalid_content only_physical_cores_error
+    only_physical_cores_with_user_limitation child_env_process recursion kill_process_tree
+
     first_completed first_completed_some_already_completed first_exception
     first_exception_some_already_complete first_exception_one_already_failed all_completed timeout
     no_timeout zero_timeout duplicate_futures submit map map_exception map_timeout map_chunksize

@@ -5,11 +5,16 @@
 
 #include <coproc/coproc.hpp>
 
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
 #include <asio/detached.hpp>
 
 #include <atomic>
 #include <csignal>
 #include <map>
+#include <memory>
+#include <optional>
+#include <set>
 #include <thread>
 
 // How many workers there are: resizes, idle time-outs, warm-ups and replacements, with real ones.
@@ -43,6 +48,28 @@ std::size_t ready_workers(const coproc::executor& executor) {
     return s.idle_workers + s.busy_workers;
 }
 
+asio::awaitable<void> grown_on_demand() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 4});
+    for (int i = 0; i < 10; ++i) {
+        const auto got = co_await executor.submit(same, i);
+        CHECK(got.value() == i);
+    }
+    CHECK(executor.stats().started_workers == 1);
+    test::meeting meeting(loop);
+    auto first = executor.submit(stay, meeting.name());
+    auto one = co_await meeting.arrival();
+    CHECK(executor.stats().started_workers == 1);
+    auto second = executor.submit(stay, meeting.name());
+    auto other = co_await meeting.arrival();
+    CHECK(executor.stats().started_workers == 2);
+    one.close();
+    other.close();
+    const auto a = co_await std::move(first);
+    const auto b = co_await std::move(second);
+    CHECK(a.value() + b.value() == 1); // their slots
+}
+
 asio::awaitable<void> warm() {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor(loop, {.max_workers = 3});
@@ -72,6 +99,24 @@ asio::awaitable<void> warm_in_vain() {
     CHECK(failed.error().message().find("/nowhere/at/all") != std::string::npos);
     const auto again = co_await executor.async_start(2);
     CHECK(again.error() == errc::executor_broken);
+}
+
+asio::awaitable<void> warm_until_cancelled(asio::cancellation_type type) {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 2});
+    asio::cancellation_signal signal;
+    std::optional<coproc::result<void>> got;
+    executor.async_start(
+        2, asio::bind_cancellation_slot(signal.slot(), [&](coproc::result<void> r) { got = r; }));
+    CHECK(executor.stats().starting_workers == 2);
+    signal.emit(type);
+    co_await until([&] { return got.has_value(); });
+    REQUIRE(got->has_error());
+    CHECK(got->error() == errc::cancelled);
+    CHECK(got->error().certainty() == certainty::not_started);
+    const auto warmed = co_await executor.async_start(2);
+    CHECK(warmed.has_value());
+    CHECK(executor.stats().started_workers == 2); // those that were on their way
 }
 
 asio::awaitable<void> kept() {
@@ -217,6 +262,24 @@ asio::awaitable<void> spare_ones_go() {
     CHECK(executor.stats().idle_workers == 1);
 }
 
+// There is always a task, but never for more than one of them.
+asio::awaitable<void> spare_ones_go_meanwhile() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 3, .idle_timeout = 20ms});
+    const auto warmed = co_await executor.async_start(3);
+    REQUIRE(warmed.has_value());
+    std::set<std::size_t> used;
+    while (ready_workers(executor) > 1) {
+        const auto got = co_await executor.submit(slot);
+        REQUIRE(got.has_value());
+        used.insert(got.value());
+    }
+    // Where this process stands still for so long, the one that is used goes, too, and is replaced.
+    CHECK(used.size() <= executor.stats().started_workers - 2);
+    CHECK(executor.stats().crashed_workers == 0);
+    co_await executor.async_shutdown();
+}
+
 asio::awaitable<void> few_tasks_each() {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor(loop, {.max_workers = 1, .max_tasks_per_worker = 3});
@@ -250,11 +313,19 @@ asio::awaitable<void> old_ones_go() {
 
 } // namespace
 
+TEST_CASE("workers are started as tasks need them, not all at once", "[sizes]") {
+    test::run(grown_on_demand());
+}
 TEST_CASE("async_start makes workers ready before there are tasks", "[sizes]") {
     test::run(warm());
 }
 TEST_CASE("async_start tells why there are no workers", "[process][sizes]") {
     test::run(warm_in_vain());
+}
+TEST_CASE("an async_start that is cancelled ends at once, and the workers come", "[sizes]") {
+    test::run(warm_until_cancelled(GENERATE(asio::cancellation_type::total,
+                                            asio::cancellation_type::partial,
+                                            asio::cancellation_type::terminal)));
 }
 TEST_CASE("min_workers are kept", "[process][sizes]") { test::run(kept()); }
 TEST_CASE("a resize waits for nothing and costs no task", "[sizes]") { test::run(resized()); }
@@ -267,6 +338,10 @@ TEST_CASE("a shutdown while workers time out", "[sizes]") {
     test::run(shut_down_while_timing_out());
 }
 TEST_CASE("spare workers time out, min_workers stay", "[sizes]") { test::run(spare_ones_go()); }
+TEST_CASE("spare workers time out while others work: tasks go to the one that had one last",
+          "[sizes]") {
+    test::run(spare_ones_go_meanwhile());
+}
 TEST_CASE("a worker has no more than max_tasks_per_worker tasks", "[process][sizes]") {
     test::run(few_tasks_each());
 }
@@ -318,6 +393,43 @@ TEST_CASE("resizes from other threads", "[sizes]") {
     sizer.join();
     CHECK(executor.stats().crashed_workers == 0);
     executor.shutdown();
+}
+
+TEST_CASE("no task is lost to a worker that times out while threads submit", "[sizes]") {
+    coproc::executor executor(coproc::own_thread,
+                              {.max_workers = 2, .idle_timeout = GENERATE(0ms, 1ms)});
+    std::atomic<int> right = 0;
+    std::vector<std::thread> threads;
+    for (int first = 0; first < 60; first += 20) {
+        threads.emplace_back([&executor, &right, first] {
+            for (int i = first; i < first + 20; ++i) {
+                const auto got = executor.submit(same, i).get();
+                right += got.has_value() && got.value() == i;
+            }
+        });
+    }
+    for (std::thread& each : threads) {
+        each.join();
+    }
+    CHECK(right == 60);
+    CHECK(executor.stats().crashed_workers == 0);
+    const auto report = executor.shutdown();
+    CHECK(report.killed_workers == 0);
+}
+
+TEST_CASE("a resize after the end starts nothing", "[sizes]") {
+    auto loop = std::make_unique<asio::io_context>();
+    coproc::executor executor(*loop, {.max_workers = 1, .min_workers = 1});
+    auto job = executor.submit(same, 1);
+    job.async_wait([&] { executor.stop(); });
+    test::run(*loop);
+    executor.resize(3);
+    test::run(*loop);
+    CHECK(executor.stats().started_workers == 1);
+    CHECK(std::move(job).get().value() == 1);
+    loop.reset();
+    executor.resize(2);
+    CHECK(executor.stats().started_workers == 1);
 }
 
 // loky: test_invalid_process_number
