@@ -89,18 +89,22 @@ int by_exit_in_handler() {
 }
 
 /// What was registered before the first use comes after the last task, though a thread goes on
-/// asking.
+/// asking until then.
 int with_a_late_call() {
+    static std::atomic<bool> over = false;
+    static std::thread other;
     std::atexit([] {
         const auto late = coproc::get_reusable_executor()->submit(say, 100).get();
         print(late.error() == coproc::errc::executor_shutdown ? "too late" : "not too late");
+        over = true;
+        other.join(); // what the thread has made in the meantime ends here as well
     });
     leave_tasks(*coproc::get_reusable_executor({.max_workers = 1}), 0);
-    std::thread([] {
-        for (;;) {
+    other = std::thread([] {
+        while (!over) {
             static_cast<void>(coproc::get_reusable_executor());
         }
-    }).detach();
+    });
     return 0;
 }
 
