@@ -15,7 +15,7 @@ constexpr bool recycle = false; // so that a use after free is seen
 constexpr bool recycle = true;
 #endif
 
-constexpr std::size_t step = 64;
+constexpr std::size_t size_step = 64;
 constexpr std::size_t sizes = 8;
 constexpr unsigned kept = 1024; // blocks of a size
 
@@ -56,20 +56,20 @@ free_lists* lists() {
 } // namespace
 
 void* allocate_recycled(std::size_t bytes) {
-    const std::size_t size = (bytes - 1) / step;
+    const std::size_t size = (bytes - 1) / size_step;
     if (!recycle || size >= sizes) {
         return ::operator new(bytes);
     }
     free_lists* const l = lists();
     if (l == nullptr || l->first[size] == nullptr) {
-        return ::operator new((size + 1) * step);
+        return ::operator new((size + 1) * size_step);
     }
     --l->count[size];
     return std::exchange(l->first[size], l->first[size]->next);
 }
 
 void free_recycled(void* memory, std::size_t bytes) noexcept {
-    const std::size_t size = (bytes - 1) / step;
+    const std::size_t size = (bytes - 1) / size_step;
     if (recycle && size < sizes) {
         free_lists* const l = lists();
         if (l != nullptr && l->count[size] < kept) {

@@ -32,7 +32,7 @@ subproject() {
     cp "$SOURCE_ROOT"/tests/consumer/subproject/* user/
     cp "$source" user/program.cpp
     ln -s "$SOURCE_ROOT" user/subprojects/coproc
-    meson setup build user --buildtype=plain -Dpackage="$package"
+    meson setup build user --buildtype=plain --unity=subprojects -Dpackage="$package"
     ninja -C build program
     ln -s build/program program
 }
