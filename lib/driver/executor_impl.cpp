@@ -61,16 +61,13 @@ executor_impl::executor_impl(asio::any_io_executor io, executor_options options,
       depth_(worker::nesting_depth()),
       max_depth_(max_nesting_depth()),
       service_(&asio::use_service<executor_service>(asio::query(io_, asio::execution::context))),
+      list_(service_->executors()),
       pool_(limits_for(options_)),
       timer_(std::in_place, io_) {}
 
-void executor_impl::enlist() { service_->add(shared_from_this()); }
+void executor_impl::enlist() { list_->add(shared_from_this()); }
 
-executor_impl::~executor_impl() {
-    if (service_ != nullptr) {
-        service_->remove(this);
-    }
-}
+executor_impl::~executor_impl() { list_->remove(*this); }
 
 bool executor_impl::forked() const noexcept {
     return fork_generation_ != process::fork_generation();
@@ -462,6 +459,12 @@ void executor_impl::leave_alone() noexcept {
     static_cast<void>(new (std::nothrow) std::shared_ptr<executor_impl>(shared_from_this()));
 } // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): that is the purpose
 
+void executor_impl::leave_loop() noexcept {
+    service_ = nullptr;
+    timer_.reset();
+    io_ = {}; // a strand's would need the context when it is destroyed
+}
+
 void executor_impl::end_everything(bool loop_is_gone) noexcept {
     std::optional<ready_queue> left; // its destructor abandons the handlers
     {
@@ -497,9 +500,8 @@ void executor_impl::end_everything(bool loop_is_gone) noexcept {
         }
         shutdown_ = job_ptr(); // it shares this object
         if (loop_is_gone) {
-            service_ = nullptr;
             left.emplace(std::move(ready_));
-            io_ = {}; // a strand's would need the context when it is destroyed
+            leave_loop();
         } else {
             post_ready();
         }

@@ -22,6 +22,7 @@
 
 namespace coproc::detail {
 
+class executor_list;
 class executor_service;
 class own_loop;
 
@@ -75,6 +76,9 @@ public:
     /// The loop's execution context is being destroyed: everything that lives on it must go now,
     /// and nothing can be called any more.
     void loop_ends() noexcept;
+    /// Holds nothing that needs the execution context any more. Under the mutex, or when nobody but
+    /// the destructor has this.
+    void leave_loop() noexcept;
 
 private:
     using link_ptr = std::shared_ptr<worker_link>;
@@ -164,7 +168,8 @@ private:
     const std::uint32_t fork_generation_;
     const unsigned depth_; // of the task that made this
     const std::size_t max_depth_;
-    executor_service* service_;
+    executor_service* service_; // null: the loop is gone
+    const std::shared_ptr<executor_list> list_;
     std::atomic<std::uint64_t> next_id_{1};
 
     mutable std::mutex mutex_;

@@ -1,23 +1,12 @@
 #include "driver/executor_service.hpp"
 
-#include "driver/executor_impl.hpp"
-
-#include <algorithm>
+#include <cerrno>
 #include <new>
+#include <utility>
 
 #include <poll.h>
 
 namespace coproc::detail {
-
-void executor_service::add(const std::shared_ptr<executor_impl>& impl) {
-    const std::lock_guard lock(mutex_);
-    executors_.emplace_back(impl.get(), impl);
-}
-
-void executor_service::remove(const executor_impl* impl) noexcept {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(executors_, [impl](const auto& entry) { return entry.first == impl; });
-}
 
 void executor_service::adopt(process::child dead, const asio::any_io_executor& io) noexcept {
     if (dead.reap()) {
@@ -52,16 +41,7 @@ void executor_service::reap_later(orphans::iterator it) {
 }
 
 void executor_service::shutdown() {
-    std::vector<std::pair<const executor_impl*, std::weak_ptr<executor_impl>>> executors;
-    {
-        const std::lock_guard lock(mutex_);
-        executors.swap(executors_);
-    }
-    for (const auto& [address, weak] : executors) {
-        if (const auto impl = weak.lock()) {
-            impl->loop_ends();
-        }
-    }
+    executors_->loop_ends();
     if (fork_generation_ != process::fork_generation()) {
         // A forked child: they are the parent's, and so are their registrations with its loop.
         static_cast<void>(new (std::nothrow) orphans(std::move(orphans_)));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "driver/executor_list.hpp"
 #include "process/child.hpp"
 #include "process/fork_guard.hpp"
 
@@ -10,11 +11,9 @@
 #include <list>
 #include <memory>
 #include <mutex>
-#include <vector>
+#include <optional>
 
 namespace coproc::detail {
-
-class executor_impl;
 
 /// What executors leave on a loop's execution context: those that live on it, to be stopped when it
 /// is destroyed, and killed workers that are still to be reaped.
@@ -25,8 +24,7 @@ public:
     explicit executor_service(asio::execution_context& context)
         : service(context), fork_generation_(process::fork_generation()) {}
 
-    void add(const std::shared_ptr<executor_impl>&);
-    void remove(const executor_impl*) noexcept;
+    const std::shared_ptr<executor_list>& executors() const noexcept { return executors_; }
 
     /// Reaps a process that was killed, when it is dead: on the loop, or when the context is
     /// destroyed.
@@ -42,9 +40,9 @@ private:
     void shutdown() override;
     void reap_later(orphans::iterator);
 
+    const std::shared_ptr<executor_list> executors_ = std::make_shared<executor_list>();
     const std::uint32_t fork_generation_;
-    std::mutex mutex_;
-    std::vector<std::pair<const executor_impl*, std::weak_ptr<executor_impl>>> executors_;
+    std::mutex mutex_; // of what follows
     orphans orphans_;
 };
 

@@ -6,7 +6,9 @@
 #include <coproc/coproc.hpp>
 
 #include <asio/detached.hpp>
+#include <asio/strand.hpp>
 
+#include <atomic>
 #include <future>
 #include <memory>
 #include <thread>
@@ -244,6 +246,32 @@ TEST_CASE("an executor may end at any time relative to its loop", "[ends]") {
     }
     CHECK_FALSE(test::has_children());
     CHECK(test::descriptors_settle(descriptors));
+}
+
+TEST_CASE("what is left of an executor may go while its loop does", "[ends][threads]") {
+    for (int round = 0; round < 300; ++round) {
+        auto loop = std::make_unique<asio::io_context>();
+        std::optional<coproc::job<int>> job;
+        {
+            coproc::executor executor(asio::make_strand(*loop), {.max_workers = 1});
+            job = executor.submit(same, 1);
+        }
+        loop->poll(); // nothing but the job is left
+        std::atomic<int> there = 0;
+        const auto together = [&there](int later) { // of either, a little more each round
+            for (++there; there < 2;) {
+            }
+            for (std::atomic<int> i = 0; i < later; ++i) {
+            }
+        };
+        std::thread thread([&] {
+            together(5 * (round - 150));
+            job.reset();
+        });
+        together(5 * (150 - round));
+        loop.reset();
+        thread.join();
+    }
 }
 
 TEST_CASE("an executor with a thread of its own needs no loop", "[ends]") {
