@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/loop.hpp"
+#include "support/matchers.hpp"
 #include "support/meeting.hpp"
 
 #include <coproc/coproc.hpp>
@@ -660,7 +661,7 @@ asio::awaitable<void> many_sinks() {
         INFO(i);
         CHECK(all[i].has_value() == (i != 16));
     }
-    CHECK_THAT(all[16].error().message(), Catch::Matchers::Contains("at most 16 progress sinks"));
+    CHECK_THAT(all[16].error().message(), test::contains_text("at most 16 progress sinks"));
 }
 
 asio::awaitable<void> refused() {
@@ -668,7 +669,7 @@ asio::awaitable<void> refused() {
     coproc::executor executor(loop, {.max_workers = 1});
     const auto numbers = std::views::iota(0, 3);
     CHECK_THROWS_WITH(executor.map({.chunk_size = static_cast<std::size_t>(-1)}, same, numbers),
-                      Catch::Matchers::Contains("map_options::chunk_size"));
+                      test::contains_text("map_options::chunk_size"));
     executor.stop();
     auto s = executor.map({.chunk_size = 2}, same, numbers);
     const auto all = co_await all_of(s);

@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/loop.hpp"
+#include "support/matchers.hpp"
 #include "support/meeting.hpp"
 
 #include <coproc/coproc.hpp>
@@ -558,7 +559,7 @@ asio::awaitable<void> names() {
     }
     CHECK_THROWS_WITH(
         executor.map({.chunk_size = static_cast<std::size_t>(-1)}, same, std::views::iota(0)),
-        Catch::Matchers::Contains("map_options::chunk_size"));
+        test::contains_text("map_options::chunk_size"));
     CHECK_THROWS_AS(
         executor.map({.in_flight = static_cast<std::size_t>(-1)}, same, std::views::iota(0)),
         std::invalid_argument);

@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "support/heap.hpp"
 #include "support/loop.hpp"
+#include "support/matchers.hpp"
 #include "support/meeting.hpp"
 
 #include <coproc/coproc.hpp>
@@ -349,7 +350,7 @@ TEST_CASE("jobs that have been taken are not waited for, and named by their plac
     CHECK(std::move(all[0]).get().value() == 0);
     CHECK(coproc::wait(all)); // get leaves a job that is done
     std::move(all[1]).detach();
-    const auto names_it = Catch::Matchers::Contains("jobs[1]");
+    const auto names_it = test::contains_text("jobs[1]");
     CHECK_THROWS_WITH(coproc::wait(all), names_it);
     CHECK_THROWS_WITH(coproc::async_wait(all, wait_condition::first_completed), names_it);
     CHECK_THROWS_WITH(coproc::async_wait(all, wait_condition::first_completed, 0s), names_it);
