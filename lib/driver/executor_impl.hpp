@@ -93,11 +93,11 @@ private:
 
     // performing.cpp: the pool's actions
     void perform() noexcept;
+    void forget_buried();
     void perform(const pool::action&);
     void stage(const pool::action&);
     void recall(const pool::action&);
     void kill(std::uint32_t worker);
-    void exited(std::uint32_t worker, errc code);
     void complete(const pool::action&);
     void lose(const pool::action&);
     worker_link* who_ended(const pool::action&) noexcept;
@@ -118,39 +118,43 @@ private:
     void install(std::uint32_t worker, launched_worker made);
     void start_failed(std::uint32_t worker, std::string cause);
 
-    // talking.cpp: one worker's socket, ring and pidfd
+    // talking.cpp: one worker's socket
     void flush();
     void write(std::uint32_t worker);
     void read(std::uint32_t worker);
-    void watch(std::uint32_t worker);
-    void listen_to_output(std::uint32_t worker);
     void on_read(const link_ptr&, std::uint32_t worker, const asio::error_code&, std::size_t bytes);
-    void on_death(const link_ptr&, std::uint32_t worker, const asio::error_code&);
+    void look_again_later(std::uint32_t worker);
+    void look_again(const link_ptr&, std::uint32_t worker);
+    void take_all(worker_link&, std::uint32_t worker);
+
+    // reports.cpp: what is in its frames
     void take_frames(worker_link&, std::uint32_t worker);
     void take_ring(worker_link&, std::uint32_t worker);
     void take_report(worker_link&, std::uint32_t worker, const wire::report&, const wire::frame&,
                      auto& source);
+    void take_part(worker_link&, std::uint32_t worker, const wire::reply_header&,
+                   const wire::frame&, auto& source);
+    bool store_part(job_core&, worker_link&, const wire::frame&, auto& source);
     void take_progress(worker_link&, std::uint32_t worker, const wire::progress_header&,
                        const wire::frame&, auto& source);
     void store(job_core&, worker_link&, const wire::reply_header&, const wire::frame&,
                auto& source);
-    bool store_part(job_core&, worker_link&, const wire::frame&, auto& source);
-    void take_part(worker_link&, std::uint32_t worker, const wire::reply_header&,
-                   const wire::frame&, auto& source);
     void take_hello(worker_link&, std::uint32_t worker, const wire::hello&);
+
+    // deaths.cpp: how it ends
     void misbehaved(worker_link&, std::uint32_t worker, std::string how);
     void sent_too_much(worker_link&, std::uint32_t worker);
-    void look_again_later(std::uint32_t worker);
-    void look_again(const link_ptr&, std::uint32_t worker);
-    void take_all(worker_link&, std::uint32_t worker);
     void look_for_crash(worker_link&, std::uint32_t worker);
     void end_of_stream(worker_link&, std::uint32_t worker);
+    void watch(std::uint32_t worker);
+    void listen_to_output(std::uint32_t worker);
+    void on_death(const link_ptr&, std::uint32_t worker, const asio::error_code&);
     void finish_death(worker_link&, std::uint32_t worker);
+    void look_for_shortage(worker_link&);
     void take_rest(worker_link&, std::uint32_t worker);
     void bury(worker_link&, std::uint32_t worker);
-    void look_for_shortage(worker_link&);
     pool::slot_state fate_of(worker_link&, std::uint32_t worker, std::uint64_t sequence);
-    void forget_buried();
+    void exited(std::uint32_t worker, errc code);
     worker_link* link(std::uint32_t worker) noexcept {
         return worker < links_.size() ? links_[worker].get() : nullptr;
     }
@@ -158,6 +162,8 @@ private:
     // completions.cpp
     void post_ready();
     void run_ready();
+
+    // ending.cpp
     void end_everything(bool loop_is_gone) noexcept;
     void leave_alone() noexcept;
     job_ptr finished_shutdown();
