@@ -234,11 +234,11 @@ public:
     template <class F, class... Args>
     requires submittable<F, Args...> job<task_result_t<F, Args...>>
     submit(task_options options, F&& function, Args&&... args) {
-        using call = detail::call<F, Args...>;
-        const detail::target target = call::target_of(function);
+        using task = detail::call_of<F, Args...>;
+        const detail::target target = task::target_of(function);
         detail::submission next(*impl_);
         try {
-            call::encode(next.arguments(), std::forward<F>(function), std::forward<Args>(args)...);
+            task::encode(next.arguments(), std::forward<F>(function), std::forward<Args>(args)...);
         } catch (const std::bad_alloc&) {
             throw;
         } catch (...) {

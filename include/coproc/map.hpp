@@ -46,8 +46,8 @@ requires(all_ranges<Ranges...> && !mappable<F, Ranges...>) struct mapping<F, Ran
 template <class F, class... Ranges>
 requires mappable<F, Ranges...>
 struct mapping<F, Ranges...> {
-    using call = call_with_elements<std::decay_t<F>, std::views::all_t<Ranges>...>;
-    using type = stream<std::remove_cvref_t<typename call::task::returned>>;
+    using elements_task = call_with_elements<std::decay_t<F>, std::views::all_t<Ranges>...>;
+    using type = stream<std::remove_cvref_t<typename elements_task::task::returned>>;
 
     static type start(const std::shared_ptr<executor_impl>& executor, map_options options,
                       F&& function, Ranges&&... ranges) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <coproc/call.hpp>
 #include <coproc/detail/config.hpp>
 
 #include <chrono>
@@ -180,6 +181,12 @@ struct executor_options {
     /// before static constructors run. Names are not empty and have no '='. Not with
     /// start_method::in_process.
     std::map<std::string, std::string> environment = {};
+    /// What each worker does, in this order, before its first task; their results are ignored. One
+    /// that fails or crashes costs the worker, which was then of no use, as with max_failed_starts:
+    /// tasks fail with errc::initializer_failed, and its cause, when no worker comes through.
+    std::vector<call> initializers = {};
+    /// How long they may take together; then the worker is killed, and they have failed. Positive.
+    duration initializer_timeout = std::chrono::minutes(5);
     /// How workers come into being.
     start_method start = default_start_method();
     /// The file that workers execute, a build of this very program. Empty: the environment variable
@@ -196,9 +203,12 @@ struct executor_options {
     /// So many workers in a row that end before they are ready, without one that ever was, break
     /// the executor: errc::executor_broken. Crashes of tasks do not count. At least 1.
     unsigned max_failed_starts = 5;
-    /// From the start of a process until it is ready; then it is killed and counts as a failed
-    /// start. Positive.
+    /// From the start of a process until it is ready for its initializers; then it is killed and
+    /// counts as a failed start. Positive.
     duration start_timeout = std::chrono::seconds(30);
+    /// From the request to leave, at its end, until the worker has gone: time for its exit hooks,
+    /// its destructors and those of static objects. Then it is killed. Positive.
+    duration exit_timeout = std::chrono::seconds(5);
     /// The longest message, either way: a task beyond it fails with errc::too_large. At least 64
     /// KiB.
     std::size_t max_message_bytes = std::size_t{4} << 30;

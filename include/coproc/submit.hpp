@@ -2,6 +2,7 @@
 
 // What can be submitted.
 
+#include <coproc/call.hpp>
 #include <coproc/codec.hpp>
 #include <coproc/codecs/associative.hpp>
 #include <coproc/codecs/chrono.hpp>
@@ -11,6 +12,7 @@
 #include <coproc/codecs/tuple.hpp>
 #include <coproc/codecs/vector.hpp>
 #include <coproc/detail/deleted.hpp>
+#include <coproc/detail/encoded_call.hpp>
 #include <coproc/detail/exported.hpp>
 #include <coproc/detail/task.hpp>
 
@@ -104,5 +106,16 @@ template <class Closure> requires(!std::is_trivially_copyable_v<Closure>) void u
 template <class Signature>
 requires std::is_function_v<Signature>
 auto named(std::string name) { return detail::named_function<Signature>{std::move(name)}; }
+
+template <class F, class... Args>
+requires(!std::is_same_v<std::remove_cvref_t<F>, call>) call::call(F&& function, Args&&... args) {
+    static_assert(submittable<F, Args...>,
+                  "an initializer must be such that executor::submit takes it with these arguments "
+                  "(submit(f, args...) says what is wrong)");
+    const std::decay_t<F> callee(std::forward<F>(function));
+    encoder arguments;
+    detail::call_of<F, Args...>::encode(arguments, callee, std::forward<Args>(args)...);
+    encoded_ = detail::make_call(detail::call_of<F, Args...>::target_of(callee), arguments);
+}
 
 } // namespace coproc

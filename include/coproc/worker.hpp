@@ -5,8 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string_view>
+#include <typeinfo>
+#include <utility>
 
 // What a program says and asks inside its workers.
 namespace coproc {
@@ -39,12 +43,58 @@ COPROC_API std::uint64_t id() noexcept;
 COPROC_API std::string_view name() noexcept;
 } // namespace this_task
 
+namespace detail {
+/// Null: none of the type is there yet.
+COPROC_API void* find_local(const std::type_info&);
+COPROC_API void keep_local(const std::type_info&, void* object, void (*destroy)(void*) noexcept);
+} // namespace detail
+
 /// The worker that this thread serves.
 namespace this_worker {
 /// The worker's place in its executor: from 0, below max_workers (as it was when the worker
 /// started). Of the workers with one place only one runs tasks at a time: the other is its
 /// successor, or has been told to end. 0 outside of workers.
 COPROC_API std::size_t slot() noexcept;
+
+/**
+ * @brief An object that lives as long as the worker, one for each type.
+ *
+ * Made by the first call, with its arguments; later ones are ignored. For what is dear to make: a
+ * model, a connection, a cache. Initializers (executor_options::initializers) may make it before
+ * the first task. Destroyed when the worker leaves, the last made first; not when it is killed.
+ *
+ * On the thread that runs the task, also in its coroutines.
+ *
+ * @throws std::logic_error   on another thread, or outside of workers
+ * @throws what the constructor throws; the next call tries again
+ */
+template <class T, class... Args>
+T& local(Args&&... args) {
+    if (void* const there = detail::find_local(typeid(T))) {
+        return *static_cast<T*>(there);
+    }
+    auto made = std::make_unique<T>(std::forward<Args>(args)...);
+    detail::keep_local(typeid(T), made.get(),
+                       [](void* object) noexcept { delete static_cast<T*>(object); });
+    return *made.release();
+}
+
+/**
+ * @brief Has a function called when the worker leaves, before its objects are destroyed.
+ *
+ * The last added first; what they throw is ignored. They have executor_options::exit_timeout
+ * together. Not called when the worker is killed. Throws std::logic_error as local does.
+ */
+COPROC_API void on_exit(std::function<void()> hook);
+
+/**
+ * @brief Has the worker replaced after this task.
+ *
+ * It begins no task after this one; tasks that were sent to it go to others. For what cannot be
+ * cleaned up otherwise: memory that has grown, a library in a bad state. Ignored outside of tasks,
+ * so in initializers, which may throw, and on other threads.
+ */
+COPROC_API void retire() noexcept;
 } // namespace this_worker
 
 } // namespace coproc

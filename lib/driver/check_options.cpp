@@ -1,6 +1,7 @@
 #include "driver/check_options.hpp"
 
 #include "coproc/cpu_count.hpp"
+#include "coproc/detail/encoded_call.hpp"
 #include "coproc/detail/stream_core.hpp"
 #include "coproc/executor.hpp"
 #include "process/environment_number.hpp"
@@ -81,6 +82,17 @@ void check_environment(const std::map<std::string, std::string>& environment) {
     }
 }
 
+void check_initializers(const executor_options& given) {
+    for (const call& next : given.initializers) {
+        const auto& encoded = detail::encoded_call::of(next);
+        check(encoded != nullptr, "initializers", "without a call that was moved from");
+        check(encoded->arguments.size() < given.max_message_bytes, "initializers",
+              ("shorter than max_message_bytes; one has " +
+               std::to_string(encoded->arguments.size()) + " bytes")
+                  .c_str());
+    }
+}
+
 void check_limits(const resource_limits& limits) {
     constexpr std::size_t kibibyte = 1024;
     check(limits.memory_bytes >= 64 * kibibyte * kibibyte, "process.limits.memory_bytes",
@@ -131,12 +143,15 @@ executor_options detail::complete(executor_options given) {
     check(given.max_worker_age > duration::zero(), "max_worker_age", "positive");
     check(given.max_failed_starts > 0, "max_failed_starts", "at least 1");
     check(given.start_timeout > duration::zero(), "start_timeout", "positive");
+    check(given.initializer_timeout > duration::zero(), "initializer_timeout", "positive");
+    check(given.exit_timeout > duration::zero(), "exit_timeout", "positive");
     check(!has_zero(given.executable), "executable", "a path, which has no zero byte");
     check_environment(given.environment);
     check_process(given.process);
     check_for_threads(given);
     check(given.max_message_bytes >= 64 * 1024 && given.max_message_bytes <= (std::size_t{1} << 62),
           "max_message_bytes", "between 64 KiB and 2^62");
+    check_initializers(given);
     return given;
 }
 

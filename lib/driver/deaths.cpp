@@ -161,15 +161,23 @@ void executor_impl::bury(worker_link& l, std::uint32_t worker) {
     const pool::worker& known = pool_.worker_at(worker);
     if (known.state == pool::worker_state::starting && !known.dismissed) {
         const std::string who = "worker " + std::to_string(l.child ? l.child->pid() : 0);
+        const std::string initializer =
+            l.initializers == 0
+                ? std::string()
+                : "initializer " +
+                      std::to_string(options_.initializers.size() - l.initializers + 1) + " of " +
+                      std::to_string(options_.initializers.size());
         if (!l.end_cause.empty()) {
-            start_cause_ = who + " was refused: " + l.end_cause;
+            start_cause_ = l.initializers > 0 ? initializer + " in " + who + ": " + l.end_cause
+                                              : who + " was refused: " + l.end_cause;
         } else if (pool_.worker_at(worker).killed) {
-            start_cause_ = who + " did not say hello in time";
+            start_cause_ = l.initializers > 0 ? initializer + " in " + who + " did not end in time"
+                                              : who + " did not say hello in time";
         } else {
             const std::optional<process::exit_status> status =
                 l.child ? l.child->reap() : std::nullopt;
             start_cause_ = who + " " + (status ? process::describe(*status) : "ended") +
-                           " before it was ready";
+                           (l.initializers > 0 ? " in " + initializer : " before it was ready");
         }
         if (!l.last_words.empty()) {
             start_cause_ += ": " + l.last_words;
@@ -181,7 +189,8 @@ void executor_impl::bury(worker_link& l, std::uint32_t worker) {
         }
     }
     const bool was_starting = pool_.worker_at(worker).state == pool::worker_state::starting;
-    exited(worker, was_starting                                ? errc::handshake_failed
+    exited(worker, was_starting && l.initializers > 0          ? errc::initializer_failed
+                   : was_starting                              ? errc::handshake_failed
                    : l.fate()->shortage != memory_shortage::no ? errc::out_of_memory
                                                                : errc::worker_terminated);
 }

@@ -2,11 +2,11 @@
 
 #include "driver/check_options.hpp"
 #include "driver/executor_service.hpp"
+#include "driver/name_function.hpp"
 #include "driver/own_loop.hpp"
 #include "driver/posted_waiter.hpp"
 #include "driver/progress_core.hpp"
 #include "process/fork_guard.hpp"
-#include "process/modules.hpp"
 #include "worker/nesting.hpp"
 
 #include <asio/execution/context.hpp>
@@ -30,6 +30,8 @@ pool::limits limits_for(const executor_options& options) {
     limits.max_window = memory::slot_count;
     limits.max_failed_starts = options.max_failed_starts;
     limits.start_timeout = options.start_timeout;
+    limits.initializer_timeout = options.initializer_timeout;
+    limits.exit_timeout = options.exit_timeout;
     return limits;
 }
 
@@ -103,29 +105,6 @@ std::string executor_impl::describe_level() const {
 }
 
 namespace {
-
-/// Says to the worker what it shall call. Null, or why that cannot be said.
-const char* name_function(const target& what, wire::task_header& header) {
-    if (what.invoke == nullptr) {
-        header.invoker = what.signature;
-        return what.exported.empty()                             ? "its name is empty"
-               : what.exported.size() > wire::max_exported_bytes ? "its name is too long"
-                                                                 : nullptr;
-    }
-    auto& modules = process::module_table::instance();
-    const auto entry = modules.locate(reinterpret_cast<const void*>(what.invoke));
-    const auto function = what.function != nullptr ? modules.locate(what.function) : entry;
-    if (!entry || !function) {
-        return "it lies in no executable or shared library of this process";
-    }
-    header.module = entry->module;
-    header.invoker = entry->offset;
-    if (what.function != nullptr) {
-        header.function_module = function->module;
-        header.function = function->offset;
-    }
-    return nullptr;
-}
 
 void set_options(job_core& j, const task_options& options, pool::time_point now) {
     j.grace = options.grace;

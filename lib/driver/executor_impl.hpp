@@ -140,6 +140,8 @@ private:
     void store(job_core&, worker_link&, const wire::reply_header&, const wire::frame&,
                auto& source);
     void take_hello(worker_link&, std::uint32_t worker, const wire::hello&);
+    void initialize(worker_link&, std::uint32_t worker);
+    void take_initialized(worker_link&, std::uint32_t worker, const wire::reply_header&);
 
     // deaths.cpp: how it ends
     void misbehaved(worker_link&, std::uint32_t worker, std::string how);

@@ -206,8 +206,9 @@ std::string executor_impl::cause_of(const pool::action& a, const worker_link* l)
     if (l != nullptr) {
         return l->end_cause;
     }
-    return a.code == errc::spawn_failed || a.code == errc::handshake_failed ? start_cause_
-                                                                            : std::string();
+    const bool of_start = a.code == errc::spawn_failed || a.code == errc::handshake_failed ||
+                          a.code == errc::initializer_failed;
+    return of_start ? start_cause_ : std::string();
 }
 
 // The job's end is stored. Takes over the reference that was counted for the pool.
@@ -266,7 +267,8 @@ void executor_impl::listen() {
         if (l->output) {
             listen_to_output(w);
         }
-        if (state == pool::worker_state::busy && !l->bell_armed && !l->look_posted) {
+        const bool answers = state == pool::worker_state::busy || l->initializers > 0;
+        if (answers && !l->bell_armed && !l->look_posted) {
             l->bell_armed = l->ring.arm();
             if (!l->bell_armed) {
                 look_again_later(w);

@@ -86,7 +86,8 @@ void executor_impl::take_ring(worker_link& l, std::uint32_t worker) {
         }
         const wire::report report = wire::parse_report(event.frame.envelope);
         if (std::holds_alternative<wire::reply_header>(report) ||
-            std::holds_alternative<wire::progress_header>(report)) {
+            std::holds_alternative<wire::progress_header>(report) ||
+            std::holds_alternative<wire::retire_request>(report)) {
             take_report(l, worker, report, event.frame, l.ring);
         } else {
             misbehaved(l, worker, "it left something in its ring that is no reply");
@@ -97,6 +98,10 @@ void executor_impl::take_ring(worker_link& l, std::uint32_t worker) {
 void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire::report& report,
                                 const wire::frame& frame, auto& source) {
     if (const auto* reply = std::get_if<wire::reply_header>(&report)) {
+        if (l.initializers > 0) {
+            take_initialized(l, worker, *reply);
+            return;
+        }
         if (reply->outcome == wire::reply_outcome::part) {
             take_part(l, worker, *reply, frame, source);
             return;
@@ -122,6 +127,8 @@ void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire
         take_progress(l, worker, *progress, frame, source);
     } else if (const auto* hello = std::get_if<wire::hello>(&report)) {
         take_hello(l, worker, *hello);
+    } else if (std::holds_alternative<wire::retire_request>(report)) {
+        l.retires = true;
     } else if (const auto* log = std::get_if<wire::log_text>(&report)) {
         l.last_words = log->text;
     } else {
@@ -233,7 +240,30 @@ void executor_impl::take_hello(worker_link& l, std::uint32_t worker, const wire:
     } else if (!std::ranges::equal(hello.build_id,
                                    process::module_table::instance().describe(0).id)) {
         misbehaved(l, worker, "its executable is another build of the program");
+    } else if (options_.initializers.empty()) {
+        pool_.ready(worker, clock::now(), actions_);
     } else {
+        initialize(l, worker);
+    }
+}
+
+void executor_impl::initialize(worker_link& l, std::uint32_t worker) {
+    pool_.greeted(worker, clock::now());
+    for (const call& next : options_.initializers) {
+        if (const char* const why = l.initialize(next, l.initializers)) {
+            misbehaved(l, worker, std::string("an initializer cannot be called: ") + why);
+            return;
+        }
+    }
+    l.dirty = true;
+    dirty_.push_back(worker);
+}
+
+void executor_impl::take_initialized(worker_link& l, std::uint32_t worker,
+                                     const wire::reply_header& reply) {
+    if (reply.outcome != wire::reply_outcome::value) {
+        misbehaved(l, worker, std::string(reply.text));
+    } else if (--l.initializers == 0) {
         pool_.ready(worker, clock::now(), actions_);
     }
 }

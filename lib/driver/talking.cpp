@@ -116,6 +116,9 @@ void executor_impl::take_all(worker_link& l, std::uint32_t worker) {
     take_frames(l, worker);
     take_ring(l, worker);
     look_for_crash(l, worker);
+    if (std::exchange(l.retires, false)) { // the reply of the task that asked for it is here, too
+        pool_.retire(worker, retire_reason::asked, clock::now(), actions_);
+    }
     const std::size_t replies = std::exchange(l.replies, 0);
     pool_.drained(worker, replies, clock::now(), actions_);
     const bool reported = std::exchange(l.reported, false);

@@ -1,6 +1,8 @@
 #include "driver/worker_link.hpp"
 
+#include "coproc/detail/encoded_call.hpp"
 #include "driver/job_core.hpp"
+#include "driver/name_function.hpp"
 #include "process/modules.hpp"
 
 #include <array>
@@ -62,6 +64,24 @@ void worker_link::stage(job_core& job, std::uint64_t sequence) {
         writer.append(job.header, job.arguments());
     }
     ++unwritten;
+}
+
+const char* worker_link::initialize(const call& what, std::uint64_t number) {
+    const std::shared_ptr<const encoded_call>& encoded = encoded_call::of(what);
+    wire::task_header header{.id = number};
+    if (const char* const why = name_function(encoded->what, header)) {
+        return why;
+    }
+    header.exported = encoded->exported;
+    header.initializer = true;
+    introduce(header.module);
+    if (header.function != 0) {
+        introduce(header.function_module);
+    }
+    writer.append(header, encoded->arguments.bytes(),
+                  std::shared_ptr<const payload>(encoded, &encoded->arguments));
+    ++initializers;
+    return nullptr;
 }
 
 void worker_link::introduce(std::uint32_t module) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "coproc/call.hpp"
 #include "coproc/error.hpp"
 #include "driver/captured_output.hpp"
 #include "driver/dead_worker.hpp"
@@ -44,6 +45,8 @@ public:
     /// Offers the slot, then appends the frame. Throws std::bad_alloc: the worker is of no use
     /// then.
     void stage(job_core& job, std::uint64_t sequence);
+    /// Appends the frame of an initializer. Null, or why it cannot be called.
+    const char* initialize(const call& what, std::uint64_t number);
     /// Writes what the socket takes now. False: the rest has to wait until it is writable.
     bool write() noexcept;
 
@@ -84,13 +87,15 @@ public:
     bool distrusted = false;  ///< it broke the protocol: nothing that it says counts
     bool too_much = false;    ///< and there was no memory for what it sent
     bool crash_seen = false;
-    bool shot = false;           ///< it got SIGKILL from us, and not because it had ended
-    bool reaped = false;         ///< the process is; what it wrote may not have been taken yet
-    bool gone = false;           ///< the pool has been told that it exited
-    std::size_t replies = 0;     ///< since the pool was last told
-    bool reported = false;       ///< progress, since the ring was last looked at
-    std::size_t unwritten = 0;   ///< tasks in the writer
-    std::size_t stray_parts = 0; ///< of chunks that were given up, since the last reply
+    bool shot = false;            ///< it got SIGKILL from us, and not because it had ended
+    bool reaped = false;          ///< the process is; what it wrote may not have been taken yet
+    bool gone = false;            ///< the pool has been told that it exited
+    std::size_t initializers = 0; ///< that it has not answered
+    std::size_t replies = 0;      ///< since the pool was last told
+    bool reported = false;        ///< progress, since the ring was last looked at
+    bool retires = false;         ///< a task has asked that it be replaced
+    std::size_t unwritten = 0;    ///< tasks in the writer
+    std::size_t stray_parts = 0;  ///< of chunks that were given up, since the last reply
 
     std::string end_cause;  ///< why it was killed, if that was our doing
     std::string last_words; ///< from its log frames

@@ -19,6 +19,13 @@ void pool::start_failed(std::uint32_t index, errc code, time_point now, actions&
     continue_shutdown(now, out);
 }
 
+void pool::greeted(std::uint32_t index, time_point now) {
+    worker& w = workers_[index];
+    if (w.state == worker_state::starting && !w.killed) {
+        w.limit = after(now, limits_.initializer_timeout);
+    }
+}
+
 void pool::ready(std::uint32_t index, time_point now, actions& out) {
     worker& w = workers_[index];
     if (w.state != worker_state::starting || w.killed) {

@@ -47,6 +47,8 @@ struct limits {
     unsigned max_failed_starts = 5;
     /// From the start of a process to its hello.
     duration start_timeout = std::chrono::seconds(30);
+    /// From its hello until it is ready, if it has something to do before.
+    duration initializer_timeout = std::chrono::minutes(5);
     /// From the request to leave to SIGKILL.
     duration exit_timeout = std::chrono::seconds(5);
     /// From a crash record to SIGKILL, if the worker's fatal-signal handler does not end it.
@@ -111,13 +113,16 @@ public:
     [[nodiscard]] admission warm_up(task& request, std::size_t count, time_point now, actions& out);
     /// This worker is to be replaced: its successor is started first, if one is needed; when that
     /// is ready, or at once, it takes no more tasks, finishes the one that it has begun, and exits.
+    /// If it was asked for: at once.
     void retire(std::uint32_t worker, retire_reason, time_point now, actions& out);
 
     // ---- what workers do
 
     /// There is no process; `code` tells why.
     void start_failed(std::uint32_t worker, errc code, time_point now, actions& out);
-    /// Its hello was accepted.
+    /// Its hello was accepted, but it is not ready for tasks yet.
+    void greeted(std::uint32_t worker, time_point now);
+    /// It is ready for tasks.
     void ready(std::uint32_t worker, time_point now, actions& out);
     /// Who waits for the answer to this task; null: nobody, or no such task.
     task* owner(std::uint32_t worker, std::uint64_t sequence);
@@ -213,6 +218,7 @@ private:
     std::size_t members() const;
     std::size_t floor() const;
     void set_retired(worker&, retire_reason);
+    void retire_at_once(worker&, time_point now, actions&);
     void begin_retiring(worker&, retire_reason, time_point now, actions& out);
     void begin_leaving(worker&, retire_reason, time_point now, actions& out);
     void let_go(worker&, time_point now, actions& out);

@@ -82,11 +82,26 @@ void pool::set_retired(worker& w, retire_reason why) {
 
 void pool::retire(std::uint32_t index, retire_reason why, time_point now, actions& out) {
     worker& w = workers_[index];
-    if (!w.is_ready() || w.retired != retire_reason::none) {
+    if (!w.is_ready()) {
         return;
     }
-    begin_retiring(w, why, now, out);
+    if (why == retire_reason::asked) {
+        retire_at_once(w, now, out);
+    } else if (w.retired == retire_reason::none) {
+        begin_retiring(w, why, now, out);
+    }
     schedule(now, out);
+}
+
+// It begins nothing of what it has, whatever else it was to be let go for: all of that is taken
+// back, and it is not pardoned.
+void pool::retire_at_once(worker& w, time_point now, actions& out) {
+    if (w.leaving) {
+        ask_all_back(w, recall_reason::move, out);
+    } else {
+        begin_leaving(w, retire_reason::asked, now, out);
+    }
+    w.retired = retire_reason::asked;
 }
 
 // It works on until a successor is ready; unless it is one itself and waits for its turn.

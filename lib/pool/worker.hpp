@@ -14,7 +14,7 @@ namespace coproc::pool {
 
 enum class worker_state : std::uint8_t {
     exited,   ///< no process; the entry is free
-    starting, ///< a process was asked for; its hello has not come
+    starting, ///< a process was asked for; it is not ready yet
     idle,     ///< ready, nothing in its pipe
     busy,     ///< ready, at least one task in its pipe
     stopping, ///< takes no more tasks: asked to leave, crashed or killed
@@ -157,7 +157,7 @@ struct worker {
     time_point old_at = never;   ///< when it has reached the maximal age
     pipe tasks;
 
-    /// Its hello has come, and nothing tells that it ends.
+    /// It has said so, and nothing tells that it ends.
     bool is_ready() const { return state == worker_state::idle || state == worker_state::busy; }
     bool takes_tasks() const { return is_ready() && !condemned && !leaving; }
     /// What waits in its pipe may be moved to another worker.

@@ -9,13 +9,15 @@ namespace {
 // A field that is added to executor_options does not compile here: it must be named, and either
 // compared below or said to be none of a replacement's business.
 auto compared_fields(const executor_options& options) {
-    const auto& [max_workers, min_workers, max_queued, idle_timeout, environment, start, executable,
-                 max_tasks_per_worker, max_worker_age, max_failed_starts, start_timeout,
-                 max_message_bytes, watch_idle, capture_output, core_dumps, process] = options;
+    const auto& [max_workers, min_workers, max_queued, idle_timeout, environment, initializers,
+                 initializer_timeout, start, executable, max_tasks_per_worker, max_worker_age,
+                 max_failed_starts, start_timeout, exit_timeout, max_message_bytes, watch_idle,
+                 capture_output, core_dumps, process] = options;
     static_cast<void>(max_workers); // a resize
-    return std::tie(min_workers, max_queued, idle_timeout, environment, start, executable,
-                    max_tasks_per_worker, max_worker_age, max_failed_starts, start_timeout,
-                    max_message_bytes, watch_idle, capture_output, core_dumps, process);
+    return std::tie(min_workers, max_queued, idle_timeout, environment, initializers,
+                    initializer_timeout, start, executable, max_tasks_per_worker, max_worker_age,
+                    max_failed_starts, start_timeout, exit_timeout, max_message_bytes, watch_idle,
+                    capture_output, core_dumps, process);
 }
 
 } // namespace

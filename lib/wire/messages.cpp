@@ -62,8 +62,9 @@ constexpr std::size_t envelope_words(std::size_t pointed_to) noexcept {
     return 1 + capnp::sizeInWords<Root>() + pointed_to;
 }
 
-bool has_texts(const task_header& task) noexcept {
-    return (task.name.size() | task.exported.size()) != 0; // one comparison: every task comes here
+bool is_special(const task_header& task) noexcept {
+    // One comparison: every task comes here.
+    return (task.name.size() | task.exported.size() | std::size_t{task.initializer}) != 0;
 }
 
 std::size_t words_of(const task_header& task) noexcept {
@@ -92,6 +93,8 @@ std::size_t words_of(const log_text& log) noexcept {
 
 std::size_t words_of(const progress_header&) noexcept { return envelope_words<Report>(0); }
 
+std::size_t words_of(const retire_request&) noexcept { return envelope_words<Report>(0); }
+
 template <class Message>
 std::size_t head_bytes_of(const Message& message) noexcept {
     const std::size_t envelope_bytes = words_of(message) * word_bytes;
@@ -119,6 +122,7 @@ void fill(const task_header& from, Command::Builder command) {
     task.setFunction(from.function);
     task.setDeadline(from.deadline_ns);
     task.setRunLimit(from.run_limit_ns);
+    task.setInitializer(from.initializer);
     if (!from.name.empty()) {
         const std::string_view name = cut(from.name);
         copy_text(name, task.initName(static_cast<unsigned>(name.size())));
@@ -194,6 +198,11 @@ void fill(const progress_header& from, Report::Builder report) {
     progress.setSkipped(from.skipped);
 }
 
+void fill(const retire_request& from, Report::Builder report) {
+    report.setSequence(from.sequence);
+    report.setRetire();
+}
+
 /// Builds the envelope in its place. A FlatMessageBuilder takes exactly the words that it is given,
 /// which words_of knows, and so needs neither memory of its own nor a copy.
 template <class Root, class Message>
@@ -234,7 +243,8 @@ task_header read(Command::Task::Reader task) {
             .deadline_ns = task.getDeadline(),
             .run_limit_ns = task.getRunLimit(),
             .name = task.hasName() ? view(task.getName()) : std::string_view(),
-            .exported = task.hasExported() ? view(task.getExported()) : std::string_view()};
+            .exported = task.hasExported() ? view(task.getExported()) : std::string_view(),
+            .initializer = task.getInitializer()};
 }
 
 command read(Command::Reader from) {
@@ -299,6 +309,8 @@ report read(Report::Reader from) {
                                .sink = progress.getSink(),
                                .skipped = progress.getSkipped()};
     }
+    case Report::RETIRE:
+        return retire_request{.sequence = from.getSequence()};
     }
     return message_error::unknown;
 }
@@ -344,7 +356,7 @@ using reply_layout = fixed_layout<reply_header, &reply_header::sequence>;
 using progress_layout = fixed_layout<progress_header, &progress_header::sequence,
                                      &progress_header::sink, &progress_header::skipped>;
 
-/// A task without texts.
+/// A task without texts, which is no initializer.
 const task_layout& plain_task() {
     static const task_layout layout(task_header{.deadline_ns = 0, .run_limit_ns = 0},
                                     [](const task_header& task, std::span<std::byte> out) {
@@ -408,7 +420,7 @@ report parse_report(std::span<const std::byte> envelope) {
 std::size_t head_bytes(const task_header& task) noexcept {
     constexpr std::size_t plain =
         header_bytes + static_cast<std::size_t>(padded(envelope_words<Command>(0) * word_bytes));
-    return has_texts(task) ? head_bytes_of(task) : plain;
+    return is_special(task) ? head_bytes_of(task) : plain;
 }
 std::size_t head_bytes(const module_header& module) noexcept { return head_bytes_of(module); }
 std::size_t head_bytes(const request_exit& request) noexcept { return head_bytes_of(request); }
@@ -416,10 +428,11 @@ std::size_t head_bytes(const reply_header& reply) noexcept { return head_bytes_o
 std::size_t head_bytes(const hello& greeting) noexcept { return head_bytes_of(greeting); }
 std::size_t head_bytes(const log_text& log) noexcept { return head_bytes_of(log); }
 std::size_t head_bytes(const progress_header& progress) noexcept { return head_bytes_of(progress); }
+std::size_t head_bytes(const retire_request& request) noexcept { return head_bytes_of(request); }
 
 std::size_t encode(const task_header& task, std::uint64_t payload_bytes, std::span<std::byte> out) {
-    return has_texts(task) ? encode_as<Command>(task, payload_bytes, out)
-                           : encode_plain(plain_task(), task, payload_bytes, out);
+    return is_special(task) ? encode_as<Command>(task, payload_bytes, out)
+                            : encode_plain(plain_task(), task, payload_bytes, out);
 }
 std::size_t encode(const module_header& module, std::uint64_t payload_bytes,
                    std::span<std::byte> out) {
@@ -445,6 +458,11 @@ std::size_t encode(const log_text& log, std::uint64_t payload_bytes, std::span<s
 std::size_t encode(const progress_header& progress, std::uint64_t payload_bytes,
                    std::span<std::byte> out) {
     return encode_plain(plain_progress(), progress, payload_bytes, out);
+}
+
+std::size_t encode(const retire_request& request, std::uint64_t payload_bytes,
+                   std::span<std::byte> out) {
+    return encode_as<Report>(request, payload_bytes, out);
 }
 
 } // namespace coproc::wire

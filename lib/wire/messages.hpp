@@ -16,7 +16,7 @@
 // envelope, so they are valid as long as the frame.
 namespace coproc::wire {
 
-inline constexpr std::uint32_t protocol_version = 4;
+inline constexpr std::uint32_t protocol_version = 5;
 
 /// A deadline or a run limit that never comes.
 inline constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
@@ -40,6 +40,7 @@ struct task_header {
     /// If it is not empty, the function is the one that is exported by this name, and `invoker` is
     /// its signature.
     std::string_view exported = {};
+    bool initializer = false;
 
     friend bool operator==(const task_header&, const task_header&) = default;
 };
@@ -109,6 +110,13 @@ struct progress_header {
     friend bool operator==(const progress_header&, const progress_header&) = default;
 };
 
+/// The worker of this task asks to be replaced after it.
+struct retire_request {
+    std::uint64_t sequence = 0;
+
+    friend bool operator==(const retire_request&, const retire_request&) = default;
+};
+
 /// Why an envelope is not a message.
 enum class message_error : std::uint8_t {
     malformed, ///< not Cap'n Proto, or a pointer in it leads nowhere
@@ -122,7 +130,8 @@ const char* describe(message_error error) noexcept;
 using command = std::variant<message_error, task_header, module_header, request_exit>;
 
 /// What an envelope from a worker says.
-using report = std::variant<message_error, reply_header, hello, log_text, progress_header>;
+using report =
+    std::variant<message_error, reply_header, hello, log_text, progress_header, retire_request>;
 
 /// @{
 /// What an envelope says. Every byte of it may be hostile; it must not change meanwhile, and is
@@ -145,6 +154,7 @@ std::size_t head_bytes(const reply_header& reply) noexcept;
 std::size_t head_bytes(const hello& greeting) noexcept;
 std::size_t head_bytes(const log_text& log) noexcept;
 std::size_t head_bytes(const progress_header& progress) noexcept;
+std::size_t head_bytes(const retire_request& request) noexcept;
 /// @}
 
 /// @{
@@ -161,6 +171,8 @@ std::size_t encode(const reply_header& reply, std::uint64_t payload_bytes,
 std::size_t encode(const hello& greeting, std::uint64_t payload_bytes, std::span<std::byte> out);
 std::size_t encode(const log_text& log, std::uint64_t payload_bytes, std::span<std::byte> out);
 std::size_t encode(const progress_header& progress, std::uint64_t payload_bytes,
+                   std::span<std::byte> out);
+std::size_t encode(const retire_request& request, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
 /// @}
 

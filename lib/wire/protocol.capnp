@@ -39,6 +39,12 @@
 #                      requestExit
 #     worker           reply and progress (ring or socket), doorbell (socket), log (socket)
 #
+# Initializers
+# ------------
+# Between hello and the first task the parent may send task frames that are marked as initializers,
+# after which it waits until each is answered. They have no slots, and sequence numbers of their
+# own, from 0. A worker that has answered one with anything but `value` is killed.
+#
 # Tasks and sequence numbers
 # --------------------------
 # The n-th task frame on a connection, counted from 0, has sequence number n; no frame says so.
@@ -133,11 +139,12 @@
 #     2    a task may name an exported function in place of an address
 #     3    chunks: several elements of a map in one task, whose results may come in parts
 #     4    progress: what a task reports while it runs
+#     5    initializers; a worker may ask to be replaced
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("coproc::protocol");
 
-const protocolVersion :UInt32 = 4;
+const protocolVersion :UInt32 = 5;
 
 # From parent to worker.
 struct Command {
@@ -164,6 +171,8 @@ struct Command {
       # If present and not empty: the function is the one that the worker exports by this name, at
       # most 1024 bytes long. `invoker` is then the hash of its signature, and `module`,
       # `functionModule` and `function` are 0.
+      initializer @13 :Bool;
+      # It is an initializer (see above) and no task.
     }
     # Runs a function; the payload holds its arguments.
 
@@ -193,7 +202,7 @@ struct Report {
     failed :group {
       stage @2 :Stage;
       text @3 :Text;
-      # For a person: what went wrong. Empty for `threw`.
+      # For a person: what went wrong. Empty for `threw`, but not of an initializer.
     }
     # There is no value. For `threw` the payload is a message whose root is `Thrown`, or empty if
     # the exception could not be encoded at all.
@@ -214,6 +223,10 @@ struct Report {
       # So many values were dropped since the one before.
     }
     # The task goes on; the payload holds what it reported.
+
+    retire @9 :Void;
+    # The task has asked that its worker be replaced: the worker begins none after it. Sent before
+    # the task's reply, the same way.
   }
 }
 

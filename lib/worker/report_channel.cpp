@@ -183,6 +183,11 @@ bool report_channel::send_part(const wire::reply_header& part, std::span<const s
     return out_.reply(part, payload);
 }
 
+void report_channel::send_retirement(const wire::retire_request& request) {
+    const std::lock_guard lock(mutex_);
+    static_cast<void>(out_.reply(request, {}));
+}
+
 bool report_channel::finish(const wire::reply_header& reply, std::span<const std::byte> payload) {
     close();
     send_held(true);

@@ -50,6 +50,9 @@ public:
     /// Some results of a chunk. False: the parent is gone.
     bool send_part(const wire::reply_header&, std::span<const std::byte> payload);
 
+    /// The task's worker is to be replaced.
+    void send_retirement(const wire::retire_request&);
+
     /// The task has ended: sends what is held back, then the reply. False: the parent is gone.
     bool finish(const wire::reply_header&, std::span<const std::byte> payload);
 

@@ -12,6 +12,7 @@
 #include "worker/report_channel.hpp"
 #include "worker/stop_watch.hpp"
 #include "worker/task_end.hpp"
+#include "worker/worker_scope.hpp"
 
 #include <optional>
 #include <string>
@@ -31,8 +32,13 @@ struct running_task : current_task {
     encoder& result;
 
     static void returned(void* context) noexcept {
-        const auto& task = *static_cast<running_task*>(context);
-        task.page->slots().finish(task.sequence);
+        static_cast<const running_task*>(context)->has_returned();
+    }
+
+    void has_returned() const noexcept {
+        if (!header->initializer) {
+            page->slots().finish(sequence);
+        }
     }
 
     static std::stop_token stop_token(void* context) {
@@ -81,8 +87,9 @@ struct entry_point {
 
 class session {
 public:
-    explicit session(service& s)
+    session(service& s, worker_scope& scope)
         : service_(s),
+          scope_(scope),
           connection_(s.socket.get(), s.page->layout(), s.page->ring_memory()),
           frames_(s.page->layout().settings.max_message_bytes),
           max_payload_bytes_(s.page->layout().settings.max_message_bytes - wire::max_head_bytes),
@@ -187,10 +194,9 @@ private:
     }
 
     bool perform(const wire::task_header& task, std::span<const std::byte> arguments) {
-        const std::uint64_t sequence = next_sequence_++;
-        memory::claims slots = service_.page->slots();
-        if (!slots.claim(sequence)) {
-            return true; // it was taken back
+        const std::uint64_t sequence = task.initializer ? next_initializer_++ : next_sequence_++;
+        if (!task.initializer && (scope_.retiring || !service_.page->slots().claim(sequence))) {
+            return true; // it was taken back, or will be
         }
         wire::reply_header reply{.sequence = sequence};
         const entry_point entry = find(task);
@@ -228,12 +234,18 @@ private:
             entry.invoke(invocation);
         } catch (...) {
             if (invocation.stage == detail::call_stage::running) {
-                service_.page->slots().finish(reply.sequence); // before its codec runs
+                current.has_returned(); // before its codec runs
             }
             end = describe_end(invocation.stage, max_payload_bytes_);
+            if (task.initializer && end.text.empty()) {
+                end.text = text_of_exception();
+            }
         }
         this_thread_task = nullptr;
         current.stop.reset();
+        if (scope_.retiring && !task.initializer) {
+            announce_retirement(reports, reply.sequence);
+        }
         reply.outcome = end.outcome;
         reply.text = end.text;
         const std::span<const std::byte> payload = reply.outcome == wire::reply_outcome::value
@@ -252,13 +264,24 @@ private:
         }
     }
 
+    void announce_retirement(report_source& reports, std::uint64_t sequence) {
+        const wire::retire_request request{.sequence = sequence};
+        if (reports.channel) {
+            reports.channel->send_retirement(request);
+        } else {
+            connection_.reply(request, {});
+        }
+    }
+
     service& service_;
+    worker_scope& scope_;
     connection connection_;
     wire::frame_reader frames_;
     const std::size_t max_payload_bytes_; // what the parent takes, less the greatest head
     encoder result_;
     std::vector<named_module> modules_; // by number
     std::uint64_t next_sequence_ = 0;
+    std::uint64_t next_initializer_ = 0;
 };
 
 } // namespace
@@ -266,7 +289,11 @@ private:
 void serve(service& s) {
     this_thread_slot = s.slot;
     set_thread_depth(s.page->layout().settings.depth);
-    session(s).run();
+    worker_scope scope;
+    this_thread_scope = &scope;
+    session(s, scope).run();
+    scope.leave();
+    this_thread_scope = nullptr;
 }
 
 void say_why_not(int socket, const char* text) noexcept {

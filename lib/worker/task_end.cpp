@@ -1,5 +1,6 @@
 #include "worker/task_end.hpp"
 
+#include "exception/describe.hpp"
 #include "exception/exception_codec.hpp"
 
 namespace coproc::worker {
@@ -29,6 +30,11 @@ task_end describe_end(detail::call_stage stage, std::size_t max_bytes) {
         end.text = "its codec threw something that is no std::exception";
     }
     return end;
+}
+
+std::string text_of_exception() {
+    const exceptions::description thrown = exceptions::describe(std::current_exception());
+    return "it threw " + thrown.type + (thrown.what.empty() ? "" : ": " + thrown.what);
 }
 
 } // namespace coproc::worker

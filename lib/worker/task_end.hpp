@@ -20,4 +20,7 @@ struct task_end {
 /// Of the exception that is being handled, which came at this stage.
 [[nodiscard]] task_end describe_end(detail::call_stage stage, std::size_t max_bytes);
 
+/// Type and text of the exception that is being handled, for a person.
+[[nodiscard]] std::string text_of_exception();
+
 } // namespace coproc::worker

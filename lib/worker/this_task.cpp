@@ -41,6 +41,4 @@ std::string_view this_task::name() noexcept {
     return this_thread_task == nullptr ? std::string_view() : this_thread_task->header->name;
 }
 
-std::size_t this_worker::slot() noexcept { return worker::this_thread_slot; }
-
 } // namespace coproc

@@ -152,6 +152,13 @@ TEST_CASE("options that are wrong in themselves are refused by name", "[bad]") {
     refuses({.executable = std::string("/bin/tr\0ue", 10)}, "executable");
     refuses({.start_timeout = -1s}, "start_timeout");
     refuses({.max_message_bytes = (std::size_t{1} << 62) + 1}, "max_message_bytes");
+    refuses({.initializer_timeout = 0s}, "initializer_timeout");
+    refuses({.exit_timeout = 0s}, "exit_timeout");
+    coproc::call moved(end_of_input);
+    static_cast<void>(coproc::call(std::move(moved)));
+    refuses({.initializers = {moved}}, "initializers");
+    const coproc::call long_one([](const std::string&) {}, std::string(65536, 'x'));
+    refuses({.initializers = {long_one}, .max_message_bytes = 65536}, "initializers");
 }
 
 TEST_CASE("what threads do not have is refused for them", "[process][bad]") {

@@ -41,6 +41,9 @@ std::string value_of(std::string name) {
     return value == nullptr ? "(none)" : value;
 }
 
+void keep(int value) { coproc::this_worker::local<int>(value); }
+int kept() { return coproc::this_worker::local<int>(0); }
+
 } // namespace
 
 TEST_CASE("test_reused_flag: an executor is reused until it is shut down", "[reusable]") {
@@ -98,6 +101,22 @@ TEST_CASE("test_reusable_initializer: another environment is another executor",
     const auto kept = get_reusable_executor({}, {.reuse = reuse_policy::always});
     CHECK(kept->submit(value_of, "A").get().value() == "2");
     CHECK(get_reusable_executor()->submit(value_of, "A").get().value() == "(none)");
+}
+
+TEST_CASE("test_reusable_initializer: other initializers are another executor", "[reusable]") {
+    const test::ends_reusable end;
+    const auto with = [](int value) {
+        return coproc::executor_options{.max_workers = 1,
+                                        .initializers = {coproc::call(keep, value)}};
+    };
+    const auto first = get_reusable_executor(with(1));
+    CHECK(first->submit(kept).get().value() == 1);
+    CHECK(get_reusable_executor(with(1)) == first);
+    const auto second = get_reusable_executor(with(2));
+    CHECK(second != first);
+    CHECK(second->submit(kept).get().value() == 2);
+    CHECK(get_reusable_executor({}, {.reuse = reuse_policy::always}) == second);
+    CHECK(get_reusable_executor()->submit(kept).get().value() == 0);
 }
 
 TEST_CASE("a replacement after a shutdown has the environment that was there",

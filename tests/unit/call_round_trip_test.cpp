@@ -13,7 +13,7 @@
 
 using coproc::submittable;
 using coproc::task_result_t;
-using coproc::detail::call;
+using coproc::detail::call_of;
 using coproc::detail::call_stage;
 
 namespace {
@@ -54,7 +54,7 @@ struct worker {
 
 template <class F, class... Args>
 task_result_t<F, Args...> trip(F&& function, Args&&... args) {
-    using task = call<F, Args...>;
+    using task = call_of<F, Args...>;
     coproc::encoder out;
     task::encode(out, function, std::forward<Args>(args)...);
     worker there{out.bytes()};
@@ -204,14 +204,16 @@ TEST_CASE("functions in a type run, and the type knows the name", "[call]") {
     CHECK(coproc::fn<&account::doubled>(account{4}) == 8);
     const auto name_of = [](const auto& function) {
         return std::string(
-            call<decltype(function), int, int>::target_of(std::decay_t<decltype(function)>()).name);
+            call_of<decltype(function), int, int>::target_of(std::decay_t<decltype(function)>())
+                .name);
     };
     CHECK(name_of(coproc::fn<add>).ends_with("add"));
     CHECK(name_of(coproc::fn<add_noexcept>).ends_with("add_noexcept"));
     const std::string member =
-        call<decltype((coproc::fn<&account::doubled>)), account>::target_of({}).name;
+        call_of<decltype((coproc::fn<&account::doubled>)), account>::target_of({}).name;
     CHECK(member.ends_with("account::doubled"));
-    const std::string made = call<decltype((coproc::fn<templated<int>>)), int>::target_of({}).name;
+    const std::string made =
+        call_of<decltype((coproc::fn<templated<int>>)), int>::target_of({}).name;
     CHECK(made.find("templated<int>") != std::string::npos);
 }
 
@@ -398,7 +400,7 @@ TEST_CASE("views look into the message", "[call]") {
         const auto at = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p); };
         return addresses{at(text.data()), at(numbers.data()), at(name)};
     };
-    using task = call<decltype(look)&, const char*, std::vector<double>, const char*>;
+    using task = call_of<decltype(look)&, const char*, std::vector<double>, const char*>;
     coproc::encoder out;
     task::encode(out, look, "text", std::vector<double>{1, 2}, "name");
     worker there{out.bytes()};
@@ -413,7 +415,7 @@ TEST_CASE("views look into the message", "[call]") {
 TEST_CASE("the worker's stop token is no argument", "[call]") {
     CHECK_FALSE(trip(stopped, 1));
     CHECK_FALSE(trip([](std::stop_token token, auto) { return token.stop_requested(); }, 1));
-    using task = call<decltype(stopped)&, int>;
+    using task = call_of<decltype(stopped)&, int>;
     coproc::encoder out;
     task::encode(out, stopped, 1);
     worker there{out.bytes()};
@@ -456,7 +458,7 @@ TEST_CASE("what was thrown is told by the stage", "[call]") {
     using coproc::decode_error;
 
     SECTION("arguments that are not what they should be: the function does not run") {
-        using task = call<decltype(nothing)&, int>;
+        using task = call_of<decltype(nothing)&, int>;
         nothing_ran = true;
         coproc::encoder out;
         out.write(1);
@@ -470,14 +472,14 @@ TEST_CASE("what was thrown is told by the stage", "[call]") {
     SECTION("the function throws") {
         const auto fail = []() -> int { throw std::runtime_error("no"); };
         worker there{};
-        CHECK_THROWS_AS(there.run(call<decltype(fail)>::target_of(fail)), std::runtime_error);
+        CHECK_THROWS_AS(there.run(call_of<decltype(fail)>::target_of(fail)), std::runtime_error);
         CHECK(there.stage == call_stage::running);
         CHECK_FALSE(there.returned);
     }
     SECTION("the result does not fit") {
         const auto much = [] { return std::string(100, 'x'); };
         worker there{.arguments = {}, .result = coproc::encoder(50)};
-        CHECK_THROWS_AS(there.run(call<decltype(much)>::target_of(much)), coproc::encode_error);
+        CHECK_THROWS_AS(there.run(call_of<decltype(much)>::target_of(much)), coproc::encode_error);
         CHECK(there.stage == call_stage::encoding);
         CHECK(there.returned);
     }
@@ -486,7 +488,7 @@ TEST_CASE("what was thrown is told by the stage", "[call]") {
 TEST_CASE("a null function pointer is refused where it is submitted", "[call]") {
     int (*const null)(int, int) = nullptr;
     coproc::encoder out;
-    using task = call<decltype(null), int, int>;
+    using task = call_of<decltype(null), int, int>;
     CHECK_THROWS_AS(task::encode(out, null, 1, 2), coproc::encode_error);
 }
 
@@ -520,8 +522,8 @@ TEST_CASE("views of broken messages stay inside them", "[call]") {
     const std::vector<std::string> words{"one", "two"};
     const std::array<bool, 3> bits{true, false, true};
     const std::vector<double> numbers{1, 2, 3};
-    using task = call<decltype(read_all)&, const char*, decltype(bits)&, const char*,
-                      decltype(words)&, decltype(numbers)&>;
+    using task = call_of<decltype(read_all)&, const char*, decltype(bits)&, const char*,
+                         decltype(words)&, decltype(numbers)&>;
     coproc::encoder good;
     task::encode(good, read_all, "text", bits, "name", words, numbers);
     std::mt19937 random(20260118);

@@ -70,6 +70,9 @@ TEST_CASE("golden: commands") {
     check_golden("task_exported",
                  task_header{.id = 8, .invoker = 0x0123456789ABCDEF, .exported = "images::resize"},
                  test::counting_bytes(32), parse_command);
+    check_golden("task_initializer",
+                 task_header{.id = 1, .module = 2, .invoker = 0x1122334455, .initializer = true},
+                 test::to_bytes("the arguments"), parse_command);
     check_golden("task_named_exported",
                  task_header{.id = 9, .invoker = 1, .name = "thumbnail", .exported = "resize"}, {},
                  parse_command);
@@ -109,11 +112,12 @@ TEST_CASE("golden: reports") {
                  {}, parse_report);
     const bytes id = test::counting_bytes(20);
     check_golden("hello",
-                 hello{.version = 4, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
+                 hello{.version = 5, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
                  parse_report);
     check_golden("progress",
                  progress_header{.sequence = 0x0102030405060708, .sink = 3, .skipped = 0x01020304},
                  test::to_bytes("70 %"), parse_report);
+    check_golden("retire", retire_request{.sequence = 0x0102030405060708}, {}, parse_report);
     check_golden("log", log_text{"main() was entered and coproc::init() was not"}, {},
                  parse_report);
 }

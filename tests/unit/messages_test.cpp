@@ -79,6 +79,7 @@ TEST_CASE("messages: reports come back as they were") {
     check_report(hello{.pid = -1, .nonce = 0xDEADBEEFCAFE, .build_id = id});
     check_report(hello{.version = 99});
     check_report(progress_header{});
+    check_report(retire_request{.sequence = 9});
     check_report(progress_header{.sequence = 9, .sink = 15, .skipped = 1});
     check_report(
         progress_header{.sequence = UINT64_MAX, .sink = UINT16_MAX, .skipped = UINT32_MAX});

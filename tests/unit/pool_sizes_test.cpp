@@ -230,10 +230,55 @@ TEST_CASE("a retired worker without a task goes, unless it is one of min_workers
         l.min_workers = 1;
         sized s(l);
         start_idle_worker(s);
-        CHECK(s.retire(0, retire_reason::asked) == actions{start(1)});
+        CHECK(s.retire(0, retire_reason::memory) == actions{start(1)});
         CHECK(s.machine.needs_attention());
         CHECK(s.ready(1) == actions{request_exit(0)});
     }
+}
+
+TEST_CASE("a worker whose task asks for it begins no other, and is not pardoned", "[pool][sizes]") {
+    two_busy w(limits_for(2));
+    w.put_behind();
+    SECTION("its tasks go to its successor, or to others") {
+        CHECK(w.s.retire(1, retire_reason::asked) == actions{recall(1, 1), recall(1, 0), start(2)});
+        CHECK(w.s.recalled(1, 1, slot_state::recalled).empty());
+        CHECK(w.s.recalled(1, 0, slot_state::begun).empty());
+        CHECK(w.s.ready(2).empty()); // one of a slot has tasks
+        CHECK(w.s.replies(1, {0}) ==
+              actions{complete_by_reply(w.run[1]), request_exit(1), recall(0, 2)}); // the older
+        CHECK(w.s.recalled(0, 2, slot_state::recalled) ==
+              actions{stage(w.behind, 2, 0), stage(w.last, 0, 3)});
+    }
+    SECTION("it was retired for something else") {
+        w.s.retire(1, retire_reason::memory);
+        CHECK(w.s.retire(1, retire_reason::asked) == actions{recall(1, 1), recall(1, 0)});
+        CHECK(w.s.machine.worker_at(1).leaving);
+    }
+    SECTION("it was to leave for something else") {
+        w.s.resize(1);
+        CHECK(w.s.retire(1, retire_reason::asked).empty()); // asked back already
+        w.s.recalled(1, 1, slot_state::recalled);
+        w.s.recalled(1, 0, slot_state::begun);
+        CHECK(w.s.resize(2) == actions{start(2)});
+        CHECK(w.s.machine.worker_at(1).leaving);
+    }
+    CHECK(w.s.worker_reason(1) == retire_reason::asked);
+    w.s.shut_down(shutdown_mode::stop);
+}
+
+TEST_CASE("a worker that has had all its tasks, and the last of which are taken from it",
+          "[pool][sizes]") {
+    std::array<task, 2> t;
+    pool::limits l = limits_for(1);
+    l.max_tasks = 2;
+    sized s(l);
+    s.submit(t[0]);
+    s.submit(t[1]);
+    s.ready(0);
+    CHECK(s.retire(0, retire_reason::asked) == actions{recall(0, 1), recall(0, 0)});
+    CHECK(s.recalled(0, 1, slot_state::recalled).empty());
+    CHECK(s.machine.worker_at(0).leaving);
+    s.shut_down(shutdown_mode::stop);
 }
 
 TEST_CASE("a worker has no more than max_tasks tasks", "[pool][sizes]") {

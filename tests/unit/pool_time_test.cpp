@@ -114,6 +114,27 @@ TEST_CASE("a worker that does not say hello in time is killed and replaced", "[p
     CHECK(s.ready(0) == actions{stage(t, 0, 0)});
 }
 
+TEST_CASE("the initializers of a worker have their own time", "[pool]") {
+    task t;
+    pool::limits l = limits_for(1);
+    l.initializer_timeout = 50ms;
+    script s(l);
+    s.submit(t);
+    s.now += 900ms;
+    s.machine.greeted(0, s.now);
+    CHECK(s.until_tick() == 50ms);
+    SECTION("they end in time") {
+        CHECK(s.ready(0) == actions{stage(t, 0, 0)});
+        CHECK(s.machine.next_tick() == never);
+    }
+    SECTION("they do not") {
+        CHECK(s.tick_after(50ms) == actions{kill(0)});
+        s.machine.greeted(0, s.now); // it comes too late
+        CHECK(s.machine.next_tick() == never);
+        CHECK(s.exited(0) == actions{start(0)});
+    }
+}
+
 TEST_CASE("a start begins anew when a task comes after nobody waited for it", "[pool]") {
     std::array<task, 2> t;
     script s(1);

@@ -298,7 +298,7 @@ void world::work(std::uint32_t index) {
         }
     } else if (p.now == life::running && p.claimed < p.slots.size()) {
         sim_slot& slot = p.slots[p.claimed];
-        if (slot.state == slot_state::offered) {
+        if (slot.state == slot_state::offered && !p.retires_with) {
             note("worker ", index, " begins ", slot.subject->id, " as ", p.claimed);
             slot.state = slot_state::begun;
             ++slot.subject->begun;
@@ -318,6 +318,10 @@ void world::work(std::uint32_t index) {
 }
 
 void world::drain(std::uint32_t index, std::size_t at_most) {
+    if (processes_[index].retires_with && chance(300)) { // told with the reply, or before it
+        pool_.retire(index, retire_reason::asked, now_, out_);
+        perform(); // there may be more processes
+    }
     sim_process& p = processes_[index];
     std::vector<sim_task*> answered;
     std::size_t replies = 0;
@@ -337,6 +341,9 @@ void world::drain(std::uint32_t index, std::size_t at_most) {
             answered.push_back(slot.subject);
         }
         ++replies;
+    }
+    if (p.retires_with && p.slots[*p.retires_with].settled) {
+        pool_.retire(index, retire_reason::asked, now_, out_);
     }
     pool_.drained(index, replies, now_, out_);
     perform();

@@ -95,6 +95,7 @@ struct sim_process {
     std::uint64_t claimed = 0;
     std::optional<std::uint64_t> running;
     bool returned = false; ///< the running function has ended, its reply is not published
+    std::optional<std::uint64_t> retires_with; ///< the task that asked for it: it begins no more
     std::optional<std::uint64_t> stop_word;
     std::vector<sim_slot> slots; ///< by sequence number
     std::deque<std::uint64_t> ring;

@@ -72,9 +72,14 @@ void world::cancel_warm_up() {
 }
 
 void world::retire(std::uint32_t index) {
+    sim_process& p = processes_[index];
+    if (p.now == life::running && p.running && !p.retires_with && any(2) == 0) {
+        note("task ", *p.running, " of ", index, " asks for its retirement");
+        p.retires_with = p.running; // the pool is told with the reply
+        return;
+    }
     note("retire ", index);
-    const auto why = any(2) == 0 ? retire_reason::memory : retire_reason::asked;
-    pool_.retire(index, why, now_, out_);
+    pool_.retire(index, retire_reason::memory, now_, out_);
     perform();
 }
 
@@ -191,7 +196,7 @@ void world::check_succession() {
             p.seen_leaving = false;
             continue;
         }
-        if (!p.seen_leaving && w.retired != retire_reason::resized &&
+        if (!p.seen_leaving && w.retired != retire_reason::resized && !p.retires_with &&
             w.retired != retire_reason::tasks && limits_.max_tasks == 0) {
             bool succeeded = false;
             for (std::uint32_t other = 0; other < processes_.size(); ++other) {

@@ -66,6 +66,8 @@ constexpr std::array compared{
     change([](executor_options& o) { o.max_worker_age = 1h; }),
     change([](executor_options& o) { o.max_failed_starts = 7; }),
     change([](executor_options& o) { o.start_timeout = 7s; }),
+    change([](executor_options& o) { o.initializer_timeout = 7s; }),
+    change([](executor_options& o) { o.exit_timeout = 7s; }),
     change([](executor_options& o) { o.max_message_bytes = 1 << 20; }),
     change([](executor_options& o) { o.capture_output = true; }),
     change([](executor_options& o) { o.core_dumps = true; }),

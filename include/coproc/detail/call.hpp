@@ -167,7 +167,7 @@ void encode_each(encoder& out, types<P...>, Args&&... args) {
 
 /// The caller's side of a task.
 template <class F, class... Args>
-struct call {
+struct call_of {
     using task = task_of<F, Args...>;
     using function_type = std::decay_t<F>;
     using parameters = typename task::parameters; // those that follow what encode_function writes
@@ -240,13 +240,13 @@ private:
 /// What is bound travels like the arguments that follow it.
 template <class F, class... Args>
 requires is_bound<std::remove_cvref_t<F>>
-struct call<F, Args...> {
+struct call_of<F, Args...> {
 private:
     template <class Bound>
     struct opened;
     template <class G, class... B>
     struct opened<bound<G, B...>> {
-        using type = call<as_part_of_t<F, G>, as_part_of_t<F, B>..., Args...>;
+        using type = call_of<as_part_of_t<F, G>, as_part_of_t<F, B>..., Args...>;
         using parameters = typename type::parameters;
         using of_bound = typename matched<parameters, types<>, B...>::type;
         using left = typename without_first<parameters, sizeof...(B)>::type;

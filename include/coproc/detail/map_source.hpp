@@ -79,13 +79,13 @@ private:
 };
 
 template <class F, class... Views>
-using call_with_elements = call<const F&, std::ranges::range_reference_t<Views>...>;
+using call_with_elements = call_of<const F&, std::ranges::range_reference_t<Views>...>;
 
 /// Each element is a task.
 template <class F, class... Views>
 class map_source final : public task_source {
-    using call = call_with_elements<F, Views...>;
-    using parameters = typename call::parameters;
+    using task = call_with_elements<F, Views...>;
+    using parameters = typename task::parameters;
 
 public:
     map_source(std::shared_ptr<executor_impl> executor, const map_options& options, F function,
@@ -117,14 +117,14 @@ private:
     template <class... Values>
     job_ptr encode_and_commit(submission& next, const Values&... values) {
         try {
-            call::encode_function(next.arguments(), function_);
+            task::encode_function(next.arguments(), function_);
             encode_each(next.arguments(), parameters{}, values...);
         } catch (const std::bad_alloc&) {
             throw;
         } catch (...) {
-            return next.refuse(options(), call::target_of(function_));
+            return next.refuse(options(), task::target_of(function_));
         }
-        return next.commit(options(), call::target_of(function_));
+        return next.commit(options(), task::target_of(function_));
     }
 
     F function_;
@@ -135,8 +135,8 @@ private:
 /// refused; what ends the chunk before it comes first.
 template <class F, class... Views>
 class chunk_source final : public task_source {
-    using call = call_with_elements<F, Views...>;
-    using parameters = typename call::parameters;
+    using task = call_with_elements<F, Views...>;
+    using parameters = typename task::parameters;
 
 public:
     chunk_source(std::shared_ptr<executor_impl> executor, const map_options& options, F function,
@@ -187,8 +187,8 @@ private:
         try {
             if (chunk_.empty()) {
                 luggage_.reset();
-                chunk_.begin(call::bound_values);
-                call::encode_function(chunk_.out(), function_);
+                chunk_.begin(task::bound_values);
+                task::encode_function(chunk_.out(), function_);
             }
             chunk_.begin_element();
             encode_each(chunk_.out(), parameters{}, values...);
@@ -207,7 +207,7 @@ private:
         luggage_ptr of_next = chunk_.is_full() ? copy(luggage_.get()) : nullptr;
         chunk_.finish();
         job_ptr made = submit_chunk(*executor(), chunk_.out(), std::move(luggage_), options(),
-                                    call::target_of_chunk(function_), elements);
+                                    task::target_of_chunk(function_), elements);
         luggage_ = std::move(of_next);
         chunk_.advance();
         return {std::move(made), elements};
@@ -218,7 +218,7 @@ private:
         try {
             std::rethrow_exception(why);
         } catch (...) {
-            return refused.refuse(options(), call::target_of_chunk(function_));
+            return refused.refuse(options(), task::target_of_chunk(function_));
         }
     }
 

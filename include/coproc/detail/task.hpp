@@ -208,13 +208,13 @@ consteval auto judge() {
             constexpr auto first =
                 first_refusal(examine_function<F>(),
                               examine_parameters(parameters, std::index_sequence_for<P...>{}));
-            using call = worker_call<called, shape::takes_token, typename passed<P>::type...>;
+            using made = worker_call<called, shape::takes_token, typename passed<P>::type...>;
             if constexpr (first.reason != refusal::none) {
                 return first;
-            } else if constexpr (!call::compiles) { // `auto&` binds to the caller's object only
+            } else if constexpr (!made::compiles) { // `auto&` binds to the caller's object only
                 return verdict<refusal::changes_argument>{};
             } else {
-                using returned = awaited<typename call::result::type>;
+                using returned = awaited<typename made::result::type>;
                 if constexpr (returned::elsewhere) {
                     return verdict<refusal::awaitable>{};
                 } else {
