@@ -36,6 +36,7 @@ pool::admission pool::submit(task& t, time_point now, actions& out) {
     make_room_for_submit(limits_.max_workers, out);
     listen_again(now);
     t.state = task_state::queued;
+    tell_queued(t, queue_reason::submitted);
     t.rank = now - t.priority * ageing;
     t.order = submitted_++;
     queue_.add(t);
@@ -62,6 +63,9 @@ void pool::make_room_for_submit(std::size_t max_workers, actions& out) {
     reserve(workers_, workers_.size() + max_workers);
     idle_.reserve(workers_.capacity());
     seats_.reserve(max_workers);
+    if (observed_) { // each task once or twice, and each worker once
+        reserve(events_, events_.size() + needed + stages + 2);
+    }
 }
 
 // Nobody listened to workers that start while there was nothing to do: their time starts again.
@@ -81,11 +85,12 @@ void pool::complete(task& t, errc code, certainty how_certain, actions& out) {
     if (t.expiry_hook::is_linked()) {
         expiries_.erase(expiries_.iterator_to(t));
     }
-    t.state = task_state::done;
     ++completed_;
-    if (t.deaths > 0 && how_certain == certainty::not_started) {
-        how_certain = certainty::may_have_run; // a worker that died had begun it
+    if (code != by_reply) {
+        count_failure(t, code, how_certain);
     }
+    tell_done(t, code, how_certain);
+    t.state = task_state::done;
     out.push_back({.kind = action_kind::complete,
                    .code = code,
                    .how_certain = how_certain,
@@ -94,12 +99,23 @@ void pool::complete(task& t, errc code, certainty how_certain, actions& out) {
                    .subject = &t});
 }
 
-void pool::requeue(task& t, actions& out) {
+void pool::count_failure(task& t, errc code, certainty& how_certain) {
+    if (t.deaths > 0 && how_certain == certainty::not_started) {
+        how_certain = certainty::may_have_run; // a worker that died had begun it
+    }
+    if (code == errc::executor_shutdown) {
+        ++forced_.cancelled;
+        forced_.lost += how_certain != certainty::not_started;
+    }
+}
+
+void pool::requeue(task& t, queue_reason why, actions& out) {
     if (shutdown_ >= shutdown_mode::cancel_queued) {
         complete(t, errc::executor_shutdown, certainty::not_started, out);
         return;
     }
     t.state = task_state::queued;
+    tell_queued(t, why);
     queue_.add(t);
     set_expiry(t, t.deadline);
 }
@@ -111,7 +127,7 @@ bool pool::run_again(task& t, actions& out) {
     }
     --t.retries;
     ++t.deaths;
-    requeue(t, out);
+    requeue(t, queue_reason::retried, out);
     return true;
 }
 
@@ -290,7 +306,7 @@ void pool::taken_back(task& t, recall_reason reason, actions& out) {
     case recall_reason::none:
     case recall_reason::move:
     case recall_reason::crash:
-        requeue(t, out);
+        requeue(t, queue_reason::taken_back, out);
         return;
     case recall_reason::withdraw:
     case recall_reason::stop:

@@ -11,6 +11,9 @@ void pool::start_failed(std::uint32_t index, errc code, time_point now, actions&
         return;
     }
     const bool wanted = !workers_[index].dismissed;
+    if (observed_) {
+        record(event_kind::start_failed, workers_[index]).code = code;
+    }
     workers_[index] = worker{};
     if (wanted) {
         failed_start(code, now, out);
@@ -32,6 +35,7 @@ void pool::ready(std::uint32_t index, time_point now, actions& out) {
         return;
     }
     restarts_.ready();
+    tell(event_kind::worker_ready, w);
     make_idle(w);
     w.limit = never;
     w.progress = now;
@@ -54,9 +58,9 @@ void pool::crashed(std::uint32_t index, bool handler, time_point now, actions& o
     if (!w.is_ready()) {
         return;
     }
+    crashed_now(w);
     stop_serving(w);
     w.limit = after(now, limits_.crash_timeout);
-    ++crashed_workers_;
     ask_all_back(w, recall_reason::crash, out);
     if (!handler) {
         kill(w, out);
@@ -67,7 +71,7 @@ void pool::crashed(std::uint32_t index, bool handler, time_point now, actions& o
 void pool::died(std::uint32_t index) {
     worker& w = workers_[index];
     if (w.is_ready()) {
-        ++crashed_workers_;
+        crashed_now(w);
         stop_serving(w);
     }
 }
@@ -78,7 +82,7 @@ void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
     worker& w = workers_[index];
     const bool was_starting = w.state == worker_state::starting;
     if (w.is_ready()) {
-        ++crashed_workers_;
+        crashed_now(w);
         stop_serving(w);
     }
     w.state = worker_state::stopping;
@@ -90,6 +94,9 @@ void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
     }
     const bool useless = !w.dismissed && !w.worked;
     const bool unused = !was_starting && w.tasks.next() == 0;
+    if (observed_ && w.launched) {
+        record(event_kind::worker_ended, w).ready = !was_starting;
+    }
     w = worker{};
     if (useless && unused && !ending()) {
         restarts_.died_unused(now);
@@ -191,6 +198,8 @@ void pool::kill(worker& w, actions& out) {
     if (w.state != worker_state::starting) {
         stop_serving(w);
         w.limit = never;
+        // One that has not said hello yet has nothing to leave.
+        forced_.killed_workers += shutdown_ != shutdown_mode::none;
     }
     out.push_back({.kind = action_kind::kill, .worker = index_of(w)});
 }

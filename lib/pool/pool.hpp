@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pool/action.hpp"
+#include "pool/event.hpp"
 #include "pool/restart_policy.hpp"
 #include "pool/task_queue.hpp"
 #include "pool/worker.hpp"
@@ -89,6 +90,15 @@ struct counts {
     friend bool operator==(const counts&, const counts&) = default;
 };
 
+/// What a shutdown has taken from those who wait.
+struct forced {
+    std::size_t cancelled = 0;      ///< tasks that failed with errc::executor_shutdown
+    std::size_t lost = 0;           ///< of these, those that had begun
+    std::size_t killed_workers = 0; ///< workers that did not leave by themselves
+
+    friend bool operator==(const forced&, const forced&) = default;
+};
+
 class pool {
 public:
     /// `max_workers` and `max_queued` are at least 1, `max_window` at least 2.
@@ -118,6 +128,8 @@ public:
 
     // ---- what workers do
 
+    /// There is a process; what follows is `ready`, or `exited`. For who observes.
+    void started(std::uint32_t worker);
     /// There is no process; `code` tells why.
     void start_failed(std::uint32_t worker, errc code, time_point now, actions& out);
     /// Its hello was accepted, but it is not ready for tasks yet.
@@ -163,7 +175,13 @@ public:
 
     // ---- what the driver and users may know
 
+    /// From now on events are recorded.
+    void observe() { observed_ = true; }
+    /// What has happened since it was last emptied; a `subject` is as its last action leaves it.
+    events& news() { return events_; }
     counts look() const;
+    /// What the shutdown has done until now.
+    const forced& used_force() const { return forced_; }
     std::size_t worker_entries() const { return workers_.size(); }
     const worker& worker_at(std::uint32_t index) const { return workers_[index]; }
     /// Tasks that are not completed.
@@ -244,7 +262,8 @@ private:
     void note_work(worker&);
     void note_begun(worker&, std::uint64_t sequence);
     void set_kill_at(worker&, pipe_entry&, time_point);
-    void requeue(task&, actions& out);
+    void count_failure(task&, errc, certainty&);
+    void requeue(task&, queue_reason, actions& out);
     bool run_again(task&, actions& out);
     void ask_back(worker&, std::uint64_t sequence, recall_reason, actions& out);
     void ask_all_back(worker&, recall_reason, actions& out);
@@ -271,6 +290,31 @@ private:
     std::uint32_t index_of(const worker& w) const {
         return static_cast<std::uint32_t>(&w - workers_.data());
     }
+
+    // events.cpp. A look at a flag, unless somebody observes.
+    void crashed_now(worker&);
+    void tell(event_kind kind, const worker& w) {
+        if (observed_) [[unlikely]] {
+            record(kind, w);
+        }
+    }
+    void tell_queued(task& t, queue_reason why) {
+        if (observed_) [[unlikely]] {
+            events_.push_back({.kind = event_kind::queued, .queued = why, .subject = &t});
+        }
+    }
+    void tell_staged(task& t, const worker& w) {
+        if (observed_) [[unlikely]] {
+            record(event_kind::staged, w).subject = &t;
+        }
+    }
+    void tell_done(task& t, errc code, certainty how_certain) {
+        if (observed_) [[unlikely]] {
+            record_done(t, code, how_certain);
+        }
+    }
+    event& record(event_kind, const worker&);
+    void record_done(task&, errc, certainty);
 
     limits limits_;
     restart_policy restarts_;
@@ -300,6 +344,9 @@ private:
     bool shutdown_reported_ = false;
     bool broken_ = false;
     bool start_delayed_ = false; // a start waits for restarts_.next_start()
+    bool observed_ = false;
+    events events_;
+    forced forced_;
     std::uint64_t submitted_ = 0;
     std::uint64_t completed_ = 0;
     std::uint64_t started_workers_ = 0;

@@ -129,6 +129,7 @@ void pool::stage(worker& w, task& next, time_point now, actions& out) {
     next.state = task_state::staged;
     next.worker = index_of(w);
     next.sequence = w.tasks.push(next);
+    tell_staged(next, w);
     ++staged_;
     ++w.owned;
     if (++w.given == limits_.max_tasks) {
@@ -236,7 +237,7 @@ void pool::start_worker(time_point now, actions& out) {
     workers_[entry].state = worker_state::starting;
     workers_[entry].slot = slot;
     workers_[entry].limit = after(now, limits_.start_timeout);
-    ++started_workers_;
+    workers_[entry].number = ++started_workers_;
     out.push_back({.kind = action_kind::start_worker, .worker = entry});
 }
 

@@ -77,6 +77,7 @@ void pool::set_retired(worker& w, retire_reason why) {
     if (w.retired == retire_reason::none) {
         w.retired = why;
         ++retiring_;
+        tell(event_kind::worker_retired, w);
     }
 }
 
@@ -191,6 +192,10 @@ void pool::release_retired(time_point now, actions& out) {
 void pool::resize(std::size_t max_workers, time_point now, actions& out) {
     assert(max_workers >= 1);
     make_room_for_submit(max_workers, out);
+    if (observed_) {
+        events_.push_back(
+            {.kind = event_kind::resized, .size_before = limits_.max_workers, .size = max_workers});
+    }
     limits_.max_workers = max_workers;
     for (worker& w : workers_) {
         if (w.slot >= max_workers) {
@@ -206,7 +211,12 @@ void pool::resize(std::size_t max_workers, time_point now, actions& out) {
 
 void pool::dismiss(worker& w, time_point now, actions& out) {
     if (w.state == worker_state::starting) {
-        w.dismissed = true;
+        if (!w.dismissed) {
+            w.dismissed = true;
+            if (observed_) {
+                record(event_kind::worker_retired, w).retired = retire_reason::resized;
+            }
+        }
         kill(w, out);
     } else if (w.is_ready()) {
         begin_leaving(w, retire_reason::resized, now, out);

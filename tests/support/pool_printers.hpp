@@ -87,6 +87,29 @@ inline std::ostream& operator<<(std::ostream& os, shutdown_mode mode) {
     return os << names[static_cast<int>(mode)];
 }
 
+inline std::ostream& operator<<(std::ostream& os, event_kind kind) {
+    static constexpr const char* names[] = {
+        "worker_started", "start_failed", "worker_ready", "worker_retired", "worker_crashed",
+        "worker_ended",   "resized",      "queued",       "staged",         "done"};
+    return os << names[static_cast<int>(kind)];
+}
+
+inline std::ostream& operator<<(std::ostream& os, const event& e) {
+    os << e.kind << "{worker " << e.worker << ", number " << e.number << ", slot " << e.slot;
+    if (e.subject != nullptr) {
+        os << ", task " << e.subject;
+    }
+    return os << ", code " << static_cast<int>(e.code) << ", " << e.how_certain << ", retired "
+              << static_cast<int>(e.retired) << ", queued " << static_cast<int>(e.queued)
+              << ", ready " << e.ready << ", killed " << e.killed << ", sizes " << e.size_before
+              << ' ' << e.size << '}';
+}
+
+inline std::ostream& operator<<(std::ostream& os, const forced& f) {
+    return os << "{cancelled " << f.cancelled << ", lost " << f.lost << ", killed workers "
+              << f.killed_workers << '}';
+}
+
 inline std::ostream& operator<<(std::ostream& os, pool::admission a) {
     static constexpr const char* names[] = {"accepted", "queue_full", "broken", "shut_down"};
     return os << names[static_cast<int>(a)];

@@ -134,9 +134,15 @@ public:
         return taken();
     }
 
+    /// What was told since the last call.
+    pool::events news() { return std::exchange(machine.news(), {}); }
+
     worker_state state(std::uint32_t worker) const { return machine.worker_at(worker).state; }
     /// From now to the next tick.
     pool::duration until_tick() const { return machine.next_tick() - now; }
+
+    /// For events of the pool that have no name here.
+    actions& out() { return out_; }
 
     pool::pool machine;
     pool::time_point now{1h};

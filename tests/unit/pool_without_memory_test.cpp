@@ -22,7 +22,10 @@ struct about_to_stage {
     task last;
     script s{patient_limits()};
 
-    about_to_stage() {
+    explicit about_to_stage(bool observed) {
+        if (observed) {
+            s.machine.observe();
+        }
         start_idle_worker(s);
         for (std::uint64_t next = 1, batch = 2; batch <= 8; batch *= 2) {
             std::vector<std::uint64_t> all;
@@ -44,17 +47,19 @@ struct about_to_stage {
         }
         CHECK(s.machine.look().queued == 16);
         s.now += 10ms;
+        s.news();
     }
 };
 
 } // namespace
 
 TEST_CASE("a submit that there is no memory for changes nothing", "[pool]") {
+    const bool observed = GENERATE(false, true);
     unsigned failures = 0;
     std::size_t staged = 0;
     for (unsigned n = 0; staged < 16; ++n) {
         INFO(n << " allocations succeed");
-        about_to_stage one;
+        about_to_stage one(observed);
         const pool::counts before = one.s.machine.look();
         actions out;
         bool failed = false;
@@ -65,11 +70,14 @@ TEST_CASE("a submit that there is no memory for changes nothing", "[pool]") {
         }
         // What a pipe has no memory for waits in the queue.
         staged = one.s.machine.look().staged;
+        const std::size_t told = one.s.news().size();
         if (!failed) {
+            CHECK(told == (observed ? staged : 0)); // one was staged before, and one is queued
             CHECK(one.s.machine.look().queued + staged == 18);
             continue;
         }
         ++failures;
+        CHECK(told == 0);
         CHECK(one.s.machine.look() == before);
         CHECK(out.empty());
         CHECK(one.last.state == task_state::created);

@@ -80,7 +80,9 @@ world::world(std::uint64_t seed, bool traced)
       watched_(chance(500)),
       limits_(some_limits(random_)),
       most_workers_(static_cast<std::uint32_t>(limits_.max_workers)),
-      pool_(limits_) {
+      pool_(limits_),
+      told_size_(limits_.max_workers) {
+    pool_.observe();
     note(limits_.min_workers, " to ", limits_.max_workers, " workers of ", limits_.max_tasks,
          " tasks, idle ", limits_.idle_timeout / 1ms, ", age ", limits_.max_age / 1ms, ", window ",
          limits_.max_window, late_answers_ ? ", late" : "", watched_ ? ", watched" : "");
@@ -276,6 +278,9 @@ void world::work(std::uint32_t index) {
         perform();
     } else if (p.now == life::starting && !p.silent) {
         note("hello of ", index);
+        if (!p.launched) {
+            launch(index);
+        }
         p.now = life::running;
         p.ready = !p.killed;
         pool_.ready(index, now_, out_);
@@ -372,7 +377,7 @@ void world::reap(std::uint32_t index) {
     }
     if (!processes_[index].ready && !processes_[index].silent && chance(500)) {
         note("hello of ", index, ", too late");
-        if (processes_[index].killed) {
+        if (processes_[index].killed && processes_[index].launched) {
             pool_.ready(index, now_, out_);
             perform();
         }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -45,6 +46,7 @@ struct sim_task : pool::task {
     errc code{};
     coproc::certainty how_certain{};
     place where = place::nowhere;
+    place told = place::nowhere; ///< as the pool's events have it
 
     /// How often it has begun and has been begun for nothing.
     unsigned ended_runs() const { return deaths + losses; }
@@ -82,6 +84,7 @@ struct sim_process {
     enum class life { none, unstartable, starting, running, in_handler, dead };
 
     life now = life::none;
+    bool launched = false;   ///< the pool was told that there is a process
     bool silent = false;     ///< its hello never comes
     bool ready = false;      ///< the pool has its hello
     bool refused = false;    ///< its start failed while the pool's actions were performed
@@ -106,6 +109,16 @@ struct sim_process {
     bool takes_tasks() const { return exists() && ready && !stopping(); }
     std::size_t unsettled() const;
     std::uint64_t oldest_unsettled() const;
+};
+
+/// A worker as the pool's events have it.
+struct sim_told_worker {
+    std::optional<std::uint32_t> slot;
+    bool started = false;
+    bool ready = false;
+    bool exit_asked = false; ///< which is no event
+    bool crashed = false;
+    bool ended = false;
 };
 
 class world {
@@ -151,6 +164,7 @@ private:
     void perform();
     void perform(const pool::action&);
     void start(const pool::action&);
+    void launch(std::uint32_t index);
     void stage(const pool::action&);
     void recall(const pool::action&);
     void deliver(std::uint32_t index, sim_answer);
@@ -158,6 +172,13 @@ private:
     void complete(const pool::action&);
     void lose(const pool::action&);
     void warmed(const pool::action&);
+
+    // events: what is told of it
+    void listen();
+    void hear_of_task(const pool::event&, sim_task&);
+    void hear_of_worker(const pool::event&);
+    void check_told();
+    void check_force() const;
 
     // what must hold
     void check();
@@ -214,6 +235,10 @@ private:
     bool asked_ = false;          ///< something was submitted or to be warmed up
     bool start_failed_ = false;   ///< ever, or a worker died unused
     unsigned shutdowns_completed_ = 0;
+    std::size_t killed_in_shutdown_ = 0;
+    pool::counts told_; ///< as the pool's events have it
+    std::size_t told_size_;
+    std::map<std::uint64_t, sim_told_worker> told_workers_;
     std::size_t events_ = 0;
     std::vector<std::string> trace_;
 };

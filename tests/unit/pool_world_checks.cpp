@@ -24,6 +24,8 @@ void world::check() {
     check_workers();
     check_sizes();
     check_nobody_waits_in_vain();
+    check_told();
+    check_force();
 }
 
 void world::check_counts() const {

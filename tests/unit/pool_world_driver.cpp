@@ -20,6 +20,7 @@ void world::perform() {
         perform(a);
     }
     out_.clear();
+    listen();
     for (sim_task* t : open_) {
         if (t->where == place::queued) {
             t->staged_at = pool::never;
@@ -48,6 +49,7 @@ void world::perform(const action& a) {
         require(processes_[a.worker].takes_tasks(), "a worker is asked to leave once");
         require(processes_[a.worker].unsettled() == 0, "a worker that leaves has no task");
         processes_[a.worker].exit_asked = true;
+        told_workers_[pool_.worker_at(a.worker).number].exit_asked = true;
         return;
     case action_kind::kill:
         kill(a);
@@ -95,7 +97,15 @@ void world::start(const action& a) {
         }
     } else {
         p.silent = accidents_ && chance(silence_);
+        if (chance(500)) {
+            launch(a.worker);
+        }
     }
+}
+
+void world::launch(std::uint32_t index) {
+    processes_[index].launched = true;
+    pool_.started(index);
 }
 
 void world::stage(const action& a) {
@@ -170,6 +180,7 @@ void world::kill(const action& a) {
     }
     require(p.exists() && !p.killed, "what is killed is there, and is killed once");
     check_kill(a.worker);
+    killed_in_shutdown_ += p.ready && pool_.shutting_down() != pool::shutdown_mode::none;
     p.killed = true;
     p.now = life::dead;
 }
