@@ -220,8 +220,9 @@ public:
         detail::withdraw(handle_.core(), detail::strongest(type));
     }
 
-    /// Lets the task run whatever happens; nobody takes its result.
-    void detach()&& { handle_.take(); }
+    /// Lets the task run whatever happens; nobody takes its result. If it fails, also if it has
+    /// done so already, executor_options::observer is told (detached_failed).
+    void detach()&& { detail::detach(handle_.take()); }
 
 private:
     friend struct detail::job_access;

@@ -2,9 +2,11 @@
 
 #include <coproc/call.hpp>
 #include <coproc/detail/config.hpp>
+#include <coproc/event.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -227,11 +229,35 @@ struct executor_options {
     bool core_dumps = false;
     /// Directory, niceness, CPUs and limits of workers.
     process_options process = {};
+    /**
+     * @brief Is told what happens, event by event (<coproc/event.hpp>).
+     *
+     * Called on the executor's I/O executor, in the order in which things happened, one call at a
+     * time, without a lock, and never from inside a call of the executor or of a job. What it
+     * throws leaves through run(), and the next event is told all the same. It may do anything,
+     * also destroy the executor. Handlers of jobs wait for it: let it be short.
+     *
+     * Events that have not been told yet keep the loop at work. After the executor was destroyed it
+     * is not called any more: such events are dropped, and those that the destruction itself brings
+     * about are never told; only a call that another thread of the loop is in goes on, and that one
+     * is waited for if the thread is the executor's own. The same holds for the destruction of the
+     * loop. While the loop is stopped, events wait. Those of executor::stop and async_shutdown are
+     * told as all others; on a loop with one thread, before the handler of async_shutdown is
+     * called. A reusable executor tells until its last task is done, but nothing once the program
+     * ends.
+     *
+     * Functions cannot be compared: to get_reusable_executor, options with an observer are equal to
+     * no others, not even to themselves. Empty: nobody watches, and it costs nothing.
+     */
+    std::function<void(const event&)> observer = {};
 };
 
-/// What a shutdown found and did.
+/// What a shutdown has used force for, since it began; all zero after a drain in which each worker
+/// left when it was asked to.
 struct shutdown_report {
-    std::size_t cancelled = 0;      ///< tasks that failed with errc::executor_shutdown
+    std::size_t cancelled = 0; ///< tasks that failed with errc::executor_shutdown
+    std::size_t lost = 0;      ///< of these, those that had begun: they may have run, to their end
+                               ///< perhaps, and their results are lost
     std::size_t killed_workers = 0; ///< workers that did not leave by themselves
 };
 

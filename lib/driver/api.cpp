@@ -185,6 +185,10 @@ void stop_waiting(job_core& job, const waiter* w) noexcept { owner_of(job).stop_
 
 void withdraw(job_core& job, withdrawal how) noexcept { owner_of(job).withdraw(job, how); }
 
+void detach(job_ptr job) { // NOLINT(performance-unnecessary-value-param): it ends here
+    owner_of(*job).detach(*job);
+}
+
 bool block_until_done(job_core& job) {
     if (!job.done() && runs_on_this_thread(owner_of(job).io_executor())) {
         return false;

@@ -10,7 +10,7 @@
 namespace coproc::detail {
 
 void executor_impl::post_ready() {
-    if (!ready_posted_ && !ready_.empty()) {
+    if (!ready_posted_ && (!ready_.empty() || events_.waits())) {
         ready_posted_ = true;
         asio::post(io_, [self = shared_from_this()] {
             {
@@ -34,6 +34,9 @@ void executor_impl::run_ready() {
             self.rest();
         }
     } at_end{*this};
+    if (options_.observer) {
+        tell_events();
+    }
     constexpr auto slice = std::chrono::microseconds(50);
     // The clock is looked at often in the beginning, so that a slow handler is noticed at once.
     const auto look = [](unsigned called) {

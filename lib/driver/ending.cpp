@@ -24,6 +24,12 @@ pool::shutdown_mode strength(shutdown_mode mode) {
     return pool::shutdown_mode::kill;
 }
 
+void store_report(job_core& shutdown, const pool::forced& used) {
+    const shutdown_report report{
+        .cancelled = used.cancelled, .lost = used.lost, .killed_workers = used.killed_workers};
+    shutdown.store_value(std::as_bytes(std::span(&report, 1)));
+}
+
 } // namespace
 
 job_ptr executor_impl::begin_shutdown(const shutdown_options& options) {
@@ -50,9 +56,15 @@ job_ptr executor_impl::begin_shutdown(const shutdown_options& options) {
 // Not kept: it shares this object.
 job_ptr executor_impl::finished_shutdown() {
     job_ptr shutdown = job_core::make(shared_from_this(), 0, sizeof(shutdown_report));
-    (*shutdown).store_value(std::as_bytes(std::span(&report_, 1)));
+    store_report(*shutdown, pool_.used_force());
     (*shutdown).set_done();
     return shutdown;
+}
+
+void executor_impl::finish_shutdown(job_core& shutdown) {
+    store_report(shutdown, pool_.used_force());
+    retain(shutdown);
+    finish(shutdown);
 }
 
 void executor_impl::stop() noexcept {
@@ -64,6 +76,9 @@ void executor_impl::stop() noexcept {
 }
 
 void executor_impl::end() noexcept {
+    if (options_.observer && !forked()) {
+        silence_observer();
+    }
     stop();
     if (loop_ != nullptr && !forked()) {
         loop_->finish();
@@ -113,6 +128,7 @@ void executor_impl::loop_ends() noexcept {
     if (forked()) {
         leave_alone();
     } else {
+        silence_observer();
         end_everything(true);
     }
 }
@@ -155,9 +171,7 @@ void executor_impl::end_everything(bool loop_is_gone) noexcept {
             dirty_.clear();
             to_start_.clear();
             if (shutdown_ && !(*shutdown_).done()) {
-                (*shutdown_).store_value(std::as_bytes(std::span(&report_, 1)));
-                retain(*shutdown_);
-                finish(*shutdown_);
+                finish_shutdown(*shutdown_);
             }
             timer_.reset();
             timer_set_ = false;

@@ -53,7 +53,11 @@ executor_impl::executor_impl(asio::any_io_executor io, executor_options options,
       service_(&asio::use_service<executor_service>(asio::query(io_, asio::execution::context))),
       list_(service_->executors()),
       pool_(limits_for(options_)),
-      timer_(std::in_place, io_) {}
+      timer_(std::in_place, io_) {
+    if (options_.observer) {
+        pool_.observe();
+    }
+}
 
 void executor_impl::enlist() { list_->add(shared_from_this()); }
 

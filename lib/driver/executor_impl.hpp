@@ -1,6 +1,7 @@
 #pragma once
 
 #include "coproc/executor.hpp"
+#include "driver/event_queue.hpp"
 #include "driver/job_core.hpp"
 #include "driver/ready_queue.hpp"
 #include "driver/worker_link.hpp"
@@ -48,6 +49,8 @@ public:
                    std::size_t elements);
     job_ptr refuse(const task_options&, const target&, errc, std::string cause);
     void withdraw(job_core&, withdrawal) noexcept;
+    /// Nobody waits for it: its failure goes to the observer.
+    void detach(job_core&);
     void add_waiter(job_core&, waiter&);
     void stop_waiting(job_core&, const waiter*) noexcept;
     /// The waiter waits no more and is not completed. False: it is about to be, or was.
@@ -165,10 +168,19 @@ private:
     void post_ready();
     void run_ready();
 
+    // observing.cpp
+    void collect_events();
+    void tell_events();
+    void silence_observer() noexcept;
+    event describe(const pool::event&, event_time);
+    event describe_end(const pool::event&, event_time);
+    observed_worker observed(const pool::event&) noexcept;
+
     // ending.cpp
     void end_everything(bool loop_is_gone) noexcept;
     void leave_alone() noexcept;
     job_ptr finished_shutdown();
+    void finish_shutdown(job_core&);
 
     asio::any_io_executor io_;
     const executor_options options_;
@@ -188,13 +200,13 @@ private:
     std::vector<std::uint32_t> dirty_;  // links with frames to be written
     std::deque<std::uint32_t> to_start_;
     ready_queue ready_;
+    event_queue events_;
     std::string start_cause_; // why the last start failed
     process::oom_kill_claims oom_kills_;
     std::once_flag oom_counter_found_; // by the first start; constant then, and read without mutex
     process::oom_kill_counter oom_counter_;
     job_ptr shutdown_;
     clock::time_point shutdown_limit_ = clock::time_point::max();
-    shutdown_report report_;
     std::optional<asio::steady_timer> timer_; // gone with the loop
     clock::time_point timer_at_ = clock::time_point::max();
     bool timer_set_ = false;

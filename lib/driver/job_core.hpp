@@ -94,6 +94,7 @@ public:
     // ---- who waits; guarded by the executor's mutex
 
     waiter* waiters = nullptr;
+    bool detached = false; ///< somebody observes, and wants to know if it fails
 
     friend void retain(job_core&) noexcept;
     friend void release(job_core&) noexcept;

@@ -13,6 +13,9 @@ void executor_impl::perform() noexcept {
         perform(pool::action(actions_[i])); // a copy: performing may append
     }
     actions_.clear();
+    if (!pool_.news().empty()) {
+        collect_events();
+    }
     forget_buried();
 }
 
@@ -68,11 +71,8 @@ void executor_impl::perform(const pool::action& a) {
         return;
     case pool::action_kind::shutdown_complete:
         if (shutdown_) {
-            job_core& done = *shutdown_;
             shutdown_limit_ = clock::time_point::max();
-            done.store_value(std::as_bytes(std::span(&report_, 1)));
-            retain(done);
-            finish(done);
+            finish_shutdown(*shutdown_);
         }
         return;
     }
@@ -109,9 +109,6 @@ void executor_impl::recall(const pool::action& a) {
 }
 
 void executor_impl::kill(std::uint32_t worker) {
-    // One that has not said hello yet has nothing to leave.
-    report_.killed_workers += pool_.shutting_down() != pool::shutdown_mode::none &&
-                              pool_.worker_at(worker).state != pool::worker_state::starting;
     if (worker_link* const l = link(worker)) {
         l->kill();
         if (!l->child) {
@@ -138,7 +135,6 @@ void executor_impl::complete(const pool::action& a) {
             lose(a); // also what ran is lost with its worker; then nothing may be left
         }
         job.store_failure(why_ended(a, job, l));
-        report_.cancelled += a.code == errc::executor_shutdown;
     }
     finish(job);
 }

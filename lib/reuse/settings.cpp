@@ -12,8 +12,9 @@ auto compared_fields(const executor_options& options) {
     const auto& [max_workers, min_workers, max_queued, idle_timeout, environment, initializers,
                  initializer_timeout, start, executable, max_tasks_per_worker, max_worker_age,
                  max_failed_starts, start_timeout, exit_timeout, max_message_bytes, watch_idle,
-                 capture_output, core_dumps, process] = options;
+                 capture_output, core_dumps, process, observer] = options;
     static_cast<void>(max_workers); // a resize
+    static_cast<void>(observer);    // functions cannot be compared: see below
     return std::tie(min_workers, max_queued, idle_timeout, environment, initializers,
                     initializer_timeout, start, executable, max_tasks_per_worker, max_worker_age,
                     max_failed_starts, start_timeout, exit_timeout, max_message_bytes, watch_idle,
@@ -29,7 +30,7 @@ executor_options with_defaults(executor_options given) {
 }
 
 bool same_settings(const executor_options& one, const executor_options& other) {
-    return compared_fields(one) == compared_fields(other);
+    return !one.observer && !other.observer && compared_fields(one) == compared_fields(other);
 }
 
 } // namespace coproc::reuse

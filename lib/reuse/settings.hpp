@@ -9,7 +9,8 @@ namespace coproc::reuse {
 [[nodiscard]] executor_options with_defaults(executor_options given);
 
 /// Whether an executor made with the one serves who asks for the other: all fields are equal but
-/// max_workers, which can be changed.
+/// max_workers, which can be changed. With an observer, which cannot be compared, it serves nobody
+/// else.
 [[nodiscard]] bool same_settings(const executor_options& one, const executor_options& other);
 
 } // namespace coproc::reuse

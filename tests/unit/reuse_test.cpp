@@ -167,3 +167,14 @@ TEST_CASE("a reusable executor lets its workers go after 10 s, and watches them"
     watched.watch_idle = true;
     CHECK(reuse::same_settings(reuse::with_defaults(watched), with({})));
 }
+
+TEST_CASE("an executor with an observer serves who made it, and who takes any", "[reuse]") {
+    executor_options watched = with(3);
+    watched.observer = [](const event&) {};
+    const reuse::present it{.is = state::serving, .options = &watched, .max_workers = 4};
+    CHECK(decide(it, watched, {}) == decision{.next = step::replace, .max_workers = 3});
+    CHECK(decide(it, with({}), {}) == decision{.next = step::replace});
+    CHECK(decide(it, watched, {.reuse = reuse_policy::always}) ==
+          decision{.next = step::resize, .max_workers = 3});
+    CHECK(decide(it, with({}), {.reuse = reuse_policy::always}) == decision{});
+}

@@ -122,6 +122,8 @@ COPROC_API void add_waiter(job_core&, waiter&);
 /// gone.
 COPROC_API void stop_waiting(job_core&, const waiter*) noexcept;
 COPROC_API void withdraw(job_core&, withdrawal) noexcept;
+/// Nobody waits for the job any more: its failure is for the executor's observer.
+COPROC_API void detach(job_ptr);
 /// False: on this thread nothing would ever complete the job.
 COPROC_API bool block_until_done(job_core&);
 COPROC_API failure would_deadlock(const job_core&);
