@@ -8,12 +8,21 @@ import pathlib
 import re
 import sys
 
-# loky's tests of CPUs, of processes' trees, of executors, of the reusable one, of waiting and of
-# futures that are not about Python alone.
+# loky's tests of CPUs, of processes, of the ends of executors, of executors, of the reusable one, of
+# waiting and of futures that are not about Python alone.
 LOKY = """
     cpu_count windows_max_cpu_count cpu_count_os_sched_getaffinity cpu_count_psutil_affinity
     cpu_count_cgroup_limit cpu_count_cgroup_invalid_content only_physical_cores_error
     only_physical_cores_with_user_limitation child_env_process recursion kill_process_tree
+    current daemon_argument process active_children terminate sentinel wait_sentinel
+    sync_object_handling compatibility_openmp socket socket_queue connection connection_queue
+    interactively_define_process_no_main interactively_define_process_fail_main
+    interactive_contex_no_main loky_get_context default_subcontext
+
+    run_after_shutdown shutdown_with_pickle_error shutdown_with_sys_exit_at_pickle
+    shutdown_deadlock_pickle hang_issue12364 processes_terminate processes_terminate_on_executor_gc
+    processes_crash_handling_after_executor_gc context_manager_shutdown del_shutdown
+    shutdown_no_wait shutdown_and_kill_workers
 
     first_completed first_completed_some_already_completed first_exception
     first_exception_some_already_complete first_exception_one_already_failed all_completed timeout
@@ -40,6 +49,7 @@ LOKY = """
     reusable_executor_queue_size reusable_initializer no_crash_max_workers_on_windows
     worker_timeout_mock worker_timeout_with_slowly_pickling_objects
     worker_timeout_shutdown_no_deadlock interpreter_shutdown hang_issue39205
+    numpy_dot_parent_and_child_no_freeze
 """.split()
 
 page = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")

@@ -300,7 +300,7 @@ TEST_CASE("a worker's standard input is at its end", "[process][bad]") {
     CHECK(std::move(job).get().value() == EOF);
 }
 
-TEST_CASE("workers end with their host, also while they compute", "[process][bad]") {
+TEST_CASE("D10: workers end with their host, also while they compute", "[process][bad]") {
     int ends[2];
     REQUIRE(::pipe(ends) == 0);
     const std::string program = beside("integration_host");
@@ -395,4 +395,16 @@ TEST_CASE("a worker that something else has started for the executor says so", "
     check_failure(run_one({.max_workers = 1, .executable = script, .max_failed_starts = 2}),
                   errc::handshake_failed, certainty::not_started, "not started directly");
     ::unlink(script);
+}
+
+TEST_CASE("test_compatibility_openmp: threads of OpenMP here do no harm to workers",
+          "[process][bad]") {
+    const std::string program = beside("integration_openmp");
+    if (!std::filesystem::exists(program)) {
+        WARN("OpenMP is not there");
+        return;
+    }
+    const auto [text, status] = output_of("COPROC_START_METHOD=exec " + program);
+    CHECK(text == "4950 4950 5050 5151 5253 5356 4950\n");
+    CHECK(status == 0);
 }

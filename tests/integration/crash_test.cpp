@@ -216,7 +216,7 @@ asio::awaitable<void> outside_signals() {
     ::kill(pid, SIGINT);
     // From a process that is not its parent.
     std::system(
-        ("kill -TERM " + std::to_string(pid) + "; kill -HUP " + std::to_string(pid)).c_str());
+        ("for s in TERM HUP QUIT INT; do kill -$s " + std::to_string(pid) + "; done").c_str());
     other.close();
     const auto got26 = co_await std::move(job);
     CHECK(got26.value() == 1);

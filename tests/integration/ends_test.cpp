@@ -87,6 +87,7 @@ asio::awaitable<void> cancel_queued() {
         co_await test::turn();
     }
     CHECK(report->cancelled == 5);
+    CHECK(report->lost == 0);
     CHECK(report->killed_workers == 0);
 }
 
@@ -103,6 +104,7 @@ asio::awaitable<void> kill() {
     const auto report = co_await executor.async_shutdown(
         {.mode = shutdown_mode::drain, .timeout = 0ms}, asio::use_awaitable);
     CHECK(report.cancelled == 2);
+    CHECK(report.lost == 2);
     CHECK(report.killed_workers == 1);
     const auto got = co_await std::move(deaf);
     CHECK(got.error() == errc::executor_shutdown);

@@ -209,9 +209,9 @@ TEST_CASE("a chain of exceptions arrives as it was thrown", "[exceptions]") { te
 TEST_CASE("an exception's codec runs where the exception is asked for", "[exceptions]") {
     test::run(where_codecs_run());
 }
-TEST_CASE("an exception that cannot be encoded costs its task the detail", "[exceptions]") {
+TEST_CASE("D9: an exception that cannot be encoded costs its task the detail", "[exceptions]") {
     test::run(failing_codecs());
 }
-TEST_CASE("an exception whose codec ends the worker costs one task", "[process][exceptions]") {
+TEST_CASE("D9: an exception whose codec ends the worker costs one task", "[process][exceptions]") {
     test::run(ending_codecs());
 }

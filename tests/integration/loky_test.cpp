@@ -215,6 +215,7 @@ asio::awaitable<void> kill_nested() {
     const coproc::shutdown_options now{.mode = coproc::shutdown_mode::kill};
     const auto report = co_await executor.async_shutdown(now, asio::use_awaitable);
     CHECK(report.cancelled == 1);
+    CHECK(report.lost == 1);
     CHECK(report.killed_workers == 1);
     const auto got = co_await std::move(job);
     CHECK(got.error() == errc::executor_shutdown);
@@ -378,7 +379,7 @@ TEST_CASE("test_no_failure_on_large_data_send: 2.2 GB are one argument", "[.][la
     CHECK(test::answer_of(size_and_ends, std::move(text)).value() == 2'200'000'000);
 }
 
-TEST_CASE("a worker killed while it writes a large result costs that", "[process][loky]") {
+TEST_CASE("D1: a worker killed while it writes a large result costs that", "[process][loky]") {
     asio::io_context meetings;
     asio::io_context loop;
     coproc::executor executor(loop, {.max_workers = 1});
@@ -407,11 +408,11 @@ TEST_CASE("a worker killed while it writes a large result costs that", "[process
     CHECK(std::move(behind).get().value() == 2);
 }
 
-TEST_CASE("a job cancelled before a crash holds nothing up", "[process][loky]") {
+TEST_CASE("D2: a job cancelled before a crash holds nothing up", "[process][loky]") {
     test::run(cancelled_before_crash());
 }
 
-TEST_CASE("a job cancelled before a shutdown holds nothing up", "[loky]") {
+TEST_CASE("D3, D4: a job cancelled before a shutdown holds nothing up", "[loky]") {
     for (const auto mode : {coproc::shutdown_mode::drain, coproc::shutdown_mode::cancel_queued,
                             coproc::shutdown_mode::kill}) {
         test::run(cancelled_before_shutdown(mode));

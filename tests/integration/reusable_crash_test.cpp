@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <future>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -130,6 +131,12 @@ at_result_encode give_encode(misdeed what) { return {what}; }
 at_result_decode give_decode(misdeed what) { return {what}; }
 
 int keep(const at_destruction&) { return 1; }
+
+int stay_and_crash(const std::string& name) {
+    test::visit(name).await_leave();
+    std::raise(SIGSEGV);
+    return 0;
+}
 
 int stay(std::string name) {
     test::visit(name).await_leave();
@@ -313,6 +320,30 @@ TEST_CASE("test_informative_error_when_fail_at_unpickle: the failure says what w
                          .get();
     CHECK(got.error() == errc::decode_failed);
     CHECK(got.error().message().find("a misdeed") != std::string::npos);
+}
+
+TEST_CASE("test_processes_crash_handling_after_executor_gc: a crash after the last handle is gone",
+          "[process][reusable]") {
+    asio::io_context loop;
+    test::meeting meeting(loop);
+    std::optional<coproc::job<int>> before;
+    std::optional<coproc::job<int>> crashing;
+    std::optional<coproc::job<int>> behind;
+    {
+        const test::ends_reusable end;
+        const auto executor = get_reusable_executor({.max_workers = 1});
+        before = executor->submit(same, 1);
+        crashing = executor->submit(stay_and_crash, meeting.name());
+        behind = executor->submit(same, 2);
+        get_reusable_executor({.max_workers = 1, .max_queued = 1000}); // and nobody else holds it
+    }
+    meeting.await_arrival().close();
+    CHECK(std::move(*before).get().value() == 1);
+    const auto got = std::move(*crashing).get();
+    REQUIRE(got.has_error());
+    CHECK(got.error() == errc::worker_terminated);
+    CHECK(got.error().worker()->signal == SIGSEGV);
+    CHECK(std::move(*behind).get().value() == 2);
 }
 
 TEST_CASE("test_shutdown_deadlock: a worker killed while the executor shuts down",
