@@ -12,9 +12,11 @@
 #include <cstdlib>
 #include <future>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include <unistd.h>
@@ -435,4 +437,22 @@ TEST_CASE("test_reusable_executor_submit_with_concurrent_env_changes: each has i
         });
         CHECK(right == 50);
     }
+}
+
+TEST_CASE("options with an observer make an executor of their own, which tells to the end",
+          "[reusable]") {
+    const test::ends_reusable end;
+    const auto done = std::make_shared<std::atomic<int>>(0); // the last events come late
+    coproc::executor_options options{.max_workers = 1};
+    options.observer = [done](const coproc::event& e) {
+        *done += std::holds_alternative<coproc::task_done>(e);
+    };
+    auto watched = get_reusable_executor(options);
+    CHECK(get_reusable_executor(options, {.reuse = coproc::reuse_policy::always}) == watched);
+    CHECK(get_reusable_executor(options) != watched);
+    for (int i = 0; i < 10; ++i) {
+        watched->submit(same, i).detach();
+    }
+    watched.reset(); // by the last who holds it
+    test::await([&] { return *done == 10; });
 }
