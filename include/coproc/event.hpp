@@ -2,6 +2,7 @@
 
 #include <coproc/error.hpp>
 #include <coproc/failure.hpp>
+#include <coproc/memory_report.hpp>
 #include <coproc/queue_reason.hpp>
 #include <coproc/retire_reason.hpp>
 
@@ -61,6 +62,8 @@ struct worker_retired {
     event_time at = {};
     observed_worker worker = {};
     retire_reason reason = retire_reason::none;
+    /// With retire_reason::memory: what it had, and which functions it grew with.
+    std::optional<memory_report> memory = {};
 };
 
 /// A worker that was ready ends, or has ended, without having been told to: it crashes, exits or

@@ -39,7 +39,7 @@ COPROC_API std::ostream& operator<<(std::ostream& out, const stack_frame& frame)
 enum class memory_shortage {
     no,     ///< nothing points to it
     likely, ///< a SIGKILL that did not come from here, while the kernel killed for want of memory
-    certain ///< somebody asked for memory and was refused
+    certain ///< somebody asked for memory and was refused, or had more than leak_options::hard
 };
 
 /// How the worker ended that ran the task.

@@ -158,6 +158,37 @@ struct process_options {
     friend bool operator==(const process_options&, const process_options&) = default;
 };
 
+/**
+ * @brief When a worker's memory is too much.
+ *
+ * What counts is the memory that a worker has to itself, in RAM or swapped out; shared memory
+ * and files do not. It is looked at when a task has ended, at most once in `period`. A worker
+ * beyond `max_growth` or `absolute` gives back what it can before its next task, calls the hooks of
+ * its tasks if that is not enough (this_worker::on_cleanup), and measures itself: so one whose
+ * tasks take much and give it back is never replaced. One that still has too much is: its successor
+ * is started first, and no task is lost. What it grew with in one of its first tasks by design (a
+ * cache, a model) is not told from a leak: make it in executor_options::initializers or in the
+ * first task, or allow it.
+ *
+ * With start_method::in_process workers have no memory of their own, and nothing is looked at.
+ */
+struct leak_options {
+    /// From one look at a worker to the next. Positive.
+    duration period = std::chrono::seconds(1);
+    /// So many bytes more than after its first task. At least 1 MB. no_bound: any growth.
+    std::size_t max_growth = 300'000'000;
+    /// So many bytes, whatever it had after its first task. At least 1 MB. no_bound: none.
+    std::size_t absolute = no_bound;
+    /// A worker that is found to have more, in the midst of a task or not, is killed, and its task
+    /// fails with errc::out_of_memory. While there is work a timer looks at each worker once in
+    /// `period`; between two looks a worker can take more than that, which resource_limits::
+    /// memory_bytes does not allow. At least 1 MB. no_bound: none. Not with
+    /// start_method::in_process.
+    std::size_t hard = no_bound;
+
+    friend bool operator==(const leak_options&, const leak_options&) = default;
+};
+
 /// What an executor is given once. Checked by its constructor, which throws std::invalid_argument
 /// with the name of the wrong field.
 struct executor_options {
@@ -195,6 +226,8 @@ struct executor_options {
     /// COPROC_EXECUTABLE, else the file that this process runs, even if it was replaced on disk
     /// since.
     std::string executable = {};
+    /// When a worker's memory is too much.
+    leak_options leak = {};
     /// A worker that was given so many tasks is replaced when it has ended them; in the meantime
     /// its successor starts. 0: no limit. At most 2^32 - 1.
     std::size_t max_tasks_per_worker = 0;
@@ -209,7 +242,8 @@ struct executor_options {
     /// counts as a failed start. Positive.
     duration start_timeout = std::chrono::seconds(30);
     /// From the request to leave, at its end, until the worker has gone: time for its exit hooks,
-    /// its destructors and those of static objects. Then it is killed. Positive.
+    /// its destructors and those of static objects. Then it is killed. Likewise for the hooks of
+    /// this_worker::on_cleanup. Positive.
     duration exit_timeout = std::chrono::seconds(5);
     /// The longest message, either way: a task beyond it fails with errc::too_large. At least 64
     /// KiB.

@@ -11,7 +11,7 @@ enum class retire_reason : std::uint8_t {
     idle,    ///< it had no task for executor_options::idle_timeout
     tasks,   ///< it has had executor_options::max_tasks_per_worker tasks
     age,     ///< it is as old as executor_options::max_worker_age
-    memory,  ///< its memory grew
+    memory,  ///< it had too much memory between tasks (executor_options::leak)
     asked,   ///< one of its tasks asked for it
 };
 

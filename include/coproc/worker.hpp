@@ -88,6 +88,20 @@ T& local(Args&&... args) {
 COPROC_API void on_exit(std::function<void()> hook);
 
 /**
+ * @brief Has a function called when the worker has too much memory, before it is replaced for that.
+ *
+ * Between two tasks, if what the C library can give back by itself (malloc_trim) does not suffice;
+ * then the worker is measured again (executor_options::leak). For caches that can be filled again,
+ * and for allocators that keep what is freed: one of another library than the C library gives it
+ * back by a call of its own, as jemalloc's `mallctl("arena.4096.purge", ...)`.
+ *
+ * Kept as long as the worker, and called each time, the first added first; what they throw is
+ * ignored. They have executor_options::exit_timeout together, then the worker is killed, which
+ * costs no task. Never called with start_method::in_process. Throws std::logic_error as local does.
+ */
+COPROC_API void on_cleanup(std::function<void()> hook);
+
+/**
  * @brief Has the worker replaced after this task.
  *
  * It begins no task after this one; tasks that were sent to it go to others. For what cannot be

@@ -58,6 +58,8 @@ void check_for_threads(const executor_options& given) {
           "false with start_method::in_process, whose workers write to this process's outputs");
     check(!given.core_dumps, "core_dumps",
           "false with start_method::in_process, where a crash is this process's");
+    check(given.leak.hard == no_bound, "leak.hard",
+          "unset with start_method::in_process, whose workers have this process's memory");
     check(given.environment.empty(), "environment",
           "empty with start_method::in_process, whose workers have this process's");
     const char* const unset =
@@ -66,6 +68,14 @@ void check_for_threads(const executor_options& given) {
     check(given.process.nice == 0, "process.nice", unset);
     check(given.process.affinity.empty(), "process.affinity", unset);
     check(given.process.limits == resource_limits(), "process.limits", unset);
+}
+
+void check_leak(const leak_options& given) {
+    constexpr std::size_t megabyte = 1'000'000;
+    check(given.period > duration::zero(), "leak.period", "positive");
+    check(given.max_growth >= megabyte, "leak.max_growth", "at least 1 MB");
+    check(given.absolute >= megabyte, "leak.absolute", "at least 1 MB");
+    check(given.hard >= megabyte, "leak.hard", "at least 1 MB");
 }
 
 bool has_zero(std::string_view text) { return text.find('\0') != text.npos; }
@@ -146,6 +156,7 @@ executor_options detail::complete(executor_options given) {
     check(given.initializer_timeout > duration::zero(), "initializer_timeout", "positive");
     check(given.exit_timeout > duration::zero(), "exit_timeout", "positive");
     check(!has_zero(given.executable), "executable", "a path, which has no zero byte");
+    check_leak(given.leak);
     check_environment(given.environment);
     check_process(given.process);
     check_for_threads(given);

@@ -35,6 +35,16 @@ pool::limits limits_for(const executor_options& options) {
     return limits;
 }
 
+pool::memory_limits memory_limits_for(const leak_options& options) {
+    const auto bytes = [](std::size_t limit) {
+        return limit == no_bound ? pool::no_memory_limit : std::uint64_t{limit};
+    };
+    return {.period = options.period,
+            .max_growth = bytes(options.max_growth),
+            .absolute = bytes(options.absolute),
+            .hard = bytes(options.hard)};
+}
+
 /// As protocol.capnp has it.
 std::int64_t nanoseconds(pool::duration d) {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(d).count();
@@ -48,6 +58,7 @@ executor_impl::executor_impl(asio::any_io_executor io, executor_options options,
       options_(detail::complete(std::move(options))),
       loop_(std::move(loop)),
       fork_generation_(process::fork_generation()),
+      memory_limits_(memory_limits_for(options_.leak)),
       depth_(worker::nesting_depth()),
       max_depth_(max_nesting_depth()),
       service_(&asio::use_service<executor_service>(asio::query(io_, asio::execution::context))),
@@ -355,7 +366,10 @@ void executor_impl::arm_timer() {
     if (stopped_ || (!options_.watch_idle && !pool_.needs_attention())) {
         return;
     }
-    const clock::time_point next = std::min(pool_.next_tick(), shutdown_limit_);
+    clock::time_point next = std::min(pool_.next_tick(), shutdown_limit_);
+    if (options_.leak.hard != no_bound && pool_.needs_attention()) {
+        next = std::min(next, next_look_);
+    }
     if (next == clock::time_point::max() || (timer_set_ && timer_at_ <= next)) {
         return; // a timer that is early does no harm
     }
@@ -381,6 +395,7 @@ void executor_impl::on_timer() {
             shutdown_limit_ = clock::time_point::max();
             pool_.shut_down(pool::shutdown_mode::kill, now, actions_);
         }
+        look_at_all(now);
         pool_.tick(now, actions_);
         perform();
         after_events();

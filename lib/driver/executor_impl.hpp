@@ -146,6 +146,14 @@ private:
     void initialize(worker_link&, std::uint32_t worker);
     void take_initialized(worker_link&, std::uint32_t worker, const wire::reply_header&);
 
+    // memory_looks.cpp: whether it leaks
+    void look_at_memory(worker_link&, std::uint32_t worker, clock::time_point now);
+    void ask_to_clean_up(worker_link&, std::uint32_t worker, clock::time_point now);
+    void take_cleaned(worker_link&, std::uint32_t worker, const wire::cleaned&);
+    void exceeded(worker_link&, std::uint32_t worker, clock::time_point now);
+    static memory_report report_of(const worker_link&);
+    void look_at_all(clock::time_point now);
+
     // deaths.cpp: how it ends
     void misbehaved(worker_link&, std::uint32_t worker, std::string how);
     void sent_too_much(worker_link&, std::uint32_t worker);
@@ -174,6 +182,7 @@ private:
     void silence_observer() noexcept;
     event describe(const pool::event&, event_time);
     event describe_end(const pool::event&, event_time);
+    event describe_retirement(const pool::event&, event_time at);
     observed_worker observed(const pool::event&) noexcept;
 
     // ending.cpp
@@ -186,6 +195,7 @@ private:
     const executor_options options_;
     const std::shared_ptr<own_loop> loop_;
     const std::uint32_t fork_generation_;
+    const pool::memory_limits memory_limits_;
     const unsigned depth_; // of the task that made this
     const std::size_t max_depth_;
     executor_service* service_; // null: the loop is gone
@@ -205,6 +215,7 @@ private:
     process::oom_kill_claims oom_kills_;
     std::once_flag oom_counter_found_; // by the first start; constant then, and read without mutex
     process::oom_kill_counter oom_counter_;
+    clock::time_point next_look_ = clock::time_point::min(); // at all workers' memory
     job_ptr shutdown_;
     clock::time_point shutdown_limit_ = clock::time_point::max();
     std::optional<asio::steady_timer> timer_; // gone with the loop

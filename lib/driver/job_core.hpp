@@ -4,6 +4,7 @@
 #include "coproc/detail/job_core.hpp"
 #include "coproc/detail/luggage.hpp"
 #include "failure_record.hpp"
+#include "pool/growth_ledger.hpp"
 #include "pool/task.hpp"
 #include "stream/chunk_results.hpp"
 #include "wire/messages.hpp"
@@ -50,6 +51,9 @@ public:
     /// What the failure is called after, if the task has no name: this name, else what is here.
     const char* function_name = nullptr;
     const void* function = nullptr;
+
+    /// Tells its function from others.
+    pool::function_key key() const noexcept { return {function, function_name, header.exported}; }
 
     /// The name in failures; empty if it must be looked up.
     std::string task_name() const;

@@ -44,6 +44,15 @@ event executor_impl::describe_end(const pool::event& e, event_time at) {
     return what;
 }
 
+event executor_impl::describe_retirement(const pool::event& e, event_time at) {
+    worker_retired what{.at = at, .worker = observed(e), .reason = e.retired};
+    const worker_link* const l = link(e.worker);
+    if (e.retired == retire_reason::memory && l != nullptr && l->memory) {
+        what.memory = report_of(*l);
+    }
+    return what;
+}
+
 event executor_impl::describe(const pool::event& e, event_time at) {
     const auto* const job = static_cast<const job_core*>(e.subject);
     switch (e.kind) {
@@ -54,7 +63,7 @@ event executor_impl::describe(const pool::event& e, event_time at) {
     case pool::event_kind::worker_ready:
         return worker_ready{at, observed(e)};
     case pool::event_kind::worker_retired:
-        return worker_retired{at, observed(e), e.retired};
+        return describe_retirement(e, at);
     case pool::event_kind::worker_crashed:
         return worker_crashed{at, observed(e)};
     case pool::event_kind::worker_ended:

@@ -251,7 +251,7 @@ void executor_impl::listen() {
             continue;
         }
         const pool::worker_state state = pool_.worker_at(w).state;
-        if (state == pool::worker_state::idle && !options_.watch_idle) {
+        if (state == pool::worker_state::idle && !options_.watch_idle && !l->is_cleaning()) {
             continue;
         }
         if (!l->reading && !l->ended && !l->distrusted) {
@@ -285,7 +285,7 @@ void executor_impl::rest() {
             continue;
         }
         const pool::worker_state state = pool_.worker_at(w).state;
-        if (state == pool::worker_state::idle ||
+        if ((state == pool::worker_state::idle && !(attention && l->is_cleaning())) ||
             (state == pool::worker_state::starting && !attention)) {
             // Both stay marked until their handlers have come: a read may have bytes already.
             if (l->reading) {

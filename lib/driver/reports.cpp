@@ -109,6 +109,9 @@ void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire
         l.stray_parts = 0;
         pool::task* const owner = pool_.owner(worker, reply->sequence);
         if (owner != nullptr) {
+            if (l.memory) {
+                l.memory->ended(static_cast<job_core&>(*owner).key());
+            }
             try {
                 store(static_cast<job_core&>(*owner), l, *reply, frame, source);
             } catch (const std::bad_alloc&) {
@@ -129,6 +132,8 @@ void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire
         take_hello(l, worker, *hello);
     } else if (std::holds_alternative<wire::retire_request>(report)) {
         l.retires = true;
+    } else if (const auto* cleaned = std::get_if<wire::cleaned>(&report)) {
+        take_cleaned(l, worker, *cleaned);
     } else if (const auto* log = std::get_if<wire::log_text>(&report)) {
         l.last_words = log->text;
     } else {

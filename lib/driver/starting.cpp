@@ -80,6 +80,9 @@ void executor_impl::install(std::uint32_t worker, launched_worker made) {
         }
         links_[worker] = std::make_shared<worker_link>(io_, made, pool_.worker_at(worker).slot,
                                                        options_.max_message_bytes);
+        if (links_[worker]->child && memory_limits_.any()) {
+            links_[worker]->memory.emplace(memory_limits_);
+        }
     } catch (const std::exception& error) {
         if (made.child) {
             made.child->kill_group();

@@ -120,7 +120,11 @@ void executor_impl::take_all(worker_link& l, std::uint32_t worker) {
         pool_.retire(worker, retire_reason::asked, clock::now(), actions_);
     }
     const std::size_t replies = std::exchange(l.replies, 0);
-    pool_.drained(worker, replies, clock::now(), actions_);
+    const clock::time_point now = clock::now();
+    if (replies > 0 && l.memory && l.memory->is_due(now)) {
+        look_at_memory(l, worker, now); // before it is given more to do
+    }
+    pool_.drained(worker, replies, now, actions_);
     const bool reported = std::exchange(l.reported, false);
     if ((replies > 0 || reported) && !l.look_posted && !l.gone &&
         pool_.worker_at(worker).tasks.unsettled() > 0) {

@@ -5,6 +5,7 @@
 #include "driver/captured_output.hpp"
 #include "driver/dead_worker.hpp"
 #include "memory/shared_page.hpp"
+#include "pool/memory_watch.hpp"
 #include "process/child.hpp"
 #include "wire/frame_reader.hpp"
 #include "wire/frame_writer.hpp"
@@ -61,6 +62,11 @@ public:
     /// What it wrote until now is in its tails.
     void take_output() noexcept;
 
+    /// Whether it was asked to clean up and has not answered.
+    bool is_cleaning() const noexcept {
+        return memory && memory->now() == pool::memory_watch::state::cleaning;
+    }
+
     /// Kills the process with its group, or lets the thread end after its task.
     void kill() noexcept;
 
@@ -69,6 +75,7 @@ public:
     std::optional<process::child> child;
     std::optional<captured_output> output;
     std::optional<std::uint64_t> oom_kills_before; ///< when it was started
+    std::optional<pool::memory_watch> memory;      ///< none: nobody looks at its memory
     std::shared_ptr<memory::shared_page> page;
     memory::reply_ring_reader ring;
     wire::frame_reader reader;

@@ -68,7 +68,8 @@ void pool::make_room_for_submit(std::size_t max_workers, actions& out) {
     }
 }
 
-// Nobody listened to workers that start while there was nothing to do: their time starts again.
+// Nobody listened to workers that start or clean up while there was nothing to do: their time
+// starts again.
 void pool::listen_again(time_point now) {
     if (needs_attention()) {
         return;
@@ -76,6 +77,8 @@ void pool::listen_again(time_point now) {
     for (worker& w : workers_) {
         if (w.state == worker_state::starting) {
             w.limit = after(now, limits_.start_timeout);
+        } else if (w.clean_limit != never) {
+            w.clean_limit = after(now, limits_.exit_timeout);
         }
     }
 }
@@ -172,6 +175,9 @@ bool pool::replied(std::uint32_t index, std::uint64_t sequence, actions& out) {
     task* const t = entry->owner;
     note_work(w);
     settle(w, sequence);
+    if (w.cleaning && sequence >= w.clean_after) {
+        end_cleaning(w); // its report is on its way
+    }
     if (w.abandoned == 0) {
         w.condemned = false; // whom it was condemned for is over
     }
@@ -185,6 +191,7 @@ void pool::drained(std::uint32_t index, std::size_t replies, time_point now, act
     worker& w = workers_[index];
     execute_or_pardon(w, now, out);
     follow(w, replies, now);
+    watch_cleaning(w, now);
     if (w.leaving) {
         let_go(w, now, out);
     }
@@ -265,6 +272,7 @@ void pool::recalled(std::uint32_t index, std::uint64_t sequence, slot_state slot
     if (w.recalls > 0) {
         return; // what is taken back is given out when all of it is in the queue, in its old order
     }
+    watch_cleaning(w, now);
     execute_or_pardon(w, now, out);
     let_go(w, now, out);
     schedule(now, out);
@@ -354,7 +362,7 @@ void pool::overtaken(worker& w, std::uint64_t sequence, recall_reason reason, sl
         }
         return;
     case recall_reason::crash:
-        give_up(w, sequence, errc::worker_terminated, slot, now, out);
+        give_up(w, sequence, w.end, slot, now, out);
         return;
     case recall_reason::abort:
         give_up(w, sequence, errc::executor_shutdown, slot, now, out);
@@ -385,8 +393,9 @@ void pool::give_up(worker& w, std::uint64_t sequence, errc code, slot_state slot
     --staged_;
     --w.owned;
     entry.returned = slot == slot_state::finished;
-    if (code == errc::worker_terminated && run_again(t, out)) {
-        return; // its worker ends anyway
+    const bool by_its_worker = code == errc::worker_terminated || code == errc::out_of_memory;
+    if (by_its_worker && run_again(t, out)) {
+        return; // that ends anyway
     }
     complete(t, code, entry.returned ? certainty::ran : certainty::may_have_run, out);
     if (w.state == worker_state::stopping || sequence + 1 < w.begun) {

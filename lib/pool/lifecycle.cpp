@@ -59,13 +59,51 @@ void pool::crashed(std::uint32_t index, bool handler, time_point now, actions& o
         return;
     }
     crashed_now(w);
-    stop_serving(w);
-    w.limit = after(now, limits_.crash_timeout);
-    ask_all_back(w, recall_reason::crash, out);
+    give_up_worker(w, errc::worker_terminated, now, out);
     if (!handler) {
         kill(w, out);
     }
     schedule(now, out);
+}
+
+void pool::exceeded(std::uint32_t index, time_point now, actions& out) {
+    worker& w = workers_[index];
+    if (w.state == worker_state::starting) {
+        kill(w, out);
+    } else if (w.is_ready()) {
+        give_up_worker(w, errc::out_of_memory, now, out);
+        kill(w, out);
+        schedule(now, out);
+    }
+}
+
+// It gets no further task, and what it has not begun is taken back.
+void pool::give_up_worker(worker& w, errc code, time_point now, actions& out) {
+    stop_serving(w);
+    w.limit = after(now, limits_.crash_timeout);
+    w.end = code;
+    ask_all_back(w, recall_reason::crash, out);
+}
+
+void pool::cleaning(std::uint32_t index, time_point now) {
+    worker& w = workers_[index];
+    w.cleaning = true;
+    w.clean_after = w.tasks.next();
+    watch_cleaning(w, now);
+}
+
+void pool::cleaned(std::uint32_t index) { end_cleaning(workers_[index]); }
+
+// The clock starts when all that it was given before is over.
+void pool::watch_cleaning(worker& w, time_point now) {
+    if (w.cleaning && w.clean_limit == never && w.tasks.first() >= w.clean_after) {
+        w.clean_limit = after(now, limits_.exit_timeout);
+    }
+}
+
+void pool::end_cleaning(worker& w) {
+    w.cleaning = false;
+    w.clean_limit = never;
 }
 
 void pool::died(std::uint32_t index) {
@@ -168,8 +206,8 @@ void pool::fail_queued(errc code, actions& out) {
     }
 }
 
-// Its grace is over. Whatever else lies in its pipe is taken back first, so that the kill hits no
-// other task.
+// Its grace is over, or it cleans up for too long. Whatever else lies in its pipe is taken back
+// first, so that the kill hits no other task.
 void pool::condemn(worker& w, actions& out) {
     if (w.condemned || w.state == worker_state::stopping) {
         return;
@@ -178,12 +216,16 @@ void pool::condemn(worker& w, actions& out) {
     ask_all_back(w, recall_reason::move, out);
 }
 
-// All that can be taken back is. If the overdue task is still running, nothing else is.
+// All that can be taken back is. If the overdue task is still running, nothing else is; and one
+// that has begun a task after it was to clean up has done that.
 void pool::execute_or_pardon(worker& w, time_point now, actions& out) {
     if (!w.condemned || w.recalls > 0) {
         return;
     }
-    if (w.abandoned > 0 && w.tasks.next_kill() <= now) {
+    if (w.begun > w.clean_after) {
+        end_cleaning(w);
+    }
+    if (w.clean_limit <= now || (w.abandoned > 0 && w.tasks.next_kill() <= now)) {
         kill(w, out);
     } else {
         w.condemned = false;
@@ -287,6 +329,9 @@ time_point pool::next_tick() const {
         if (w.abandoned > 0 && !w.condemned && w.state != worker_state::stopping) {
             next = std::min(next, w.tasks.next_kill());
         }
+        if (w.cleaning && !w.condemned && w.is_ready()) {
+            next = std::min(next, w.clean_limit);
+        }
     }
     return next;
 }
@@ -312,6 +357,10 @@ void pool::overdue(worker& w, time_point now, actions& out) {
     }
     if (w.abandoned > 0 && w.tasks.next_kill() <= now) {
         condemn(w, out);
+    }
+    if (w.clean_limit <= now && w.is_ready()) {
+        condemn(w, out);
+        execute_or_pardon(w, now, out);
     }
     if (w.old_at <= now && w.is_ready() && w.retired == retire_reason::none) {
         begin_retiring(w, retire_reason::age, now, out);

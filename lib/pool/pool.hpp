@@ -50,7 +50,7 @@ struct limits {
     duration start_timeout = std::chrono::seconds(30);
     /// From its hello until it is ready, if it has something to do before.
     duration initializer_timeout = std::chrono::minutes(5);
-    /// From the request to leave to SIGKILL.
+    /// From the request to leave to SIGKILL; also how long a worker may clean up.
     duration exit_timeout = std::chrono::seconds(5);
     /// From a crash record to SIGKILL, if the worker's fatal-signal handler does not end it.
     duration crash_timeout = std::chrono::seconds(2);
@@ -151,6 +151,14 @@ public:
     /// and what it has not begun is taken back. `handler`: give it time to write its crash report,
     /// else kill it now.
     void crashed(std::uint32_t worker, bool handler, time_point now, actions& out);
+    /// It takes more memory than it may: it is killed now, and the task that it runs is told
+    /// errc::out_of_memory. What it has not begun is taken back.
+    void exceeded(std::uint32_t worker, time_point now, actions& out);
+    /// It was asked to clean up after the tasks that it has. One that does not end that in
+    /// `exit_timeout`, counted from the end of these, is killed; no task is lost.
+    void cleaning(std::uint32_t worker, time_point now);
+    /// It has done so.
+    void cleaned(std::uint32_t worker);
     /// It does not run any more, though what it wrote may not have been passed on: it gets no
     /// further task. `exited` follows.
     void died(std::uint32_t worker);
@@ -284,6 +292,9 @@ private:
     void overdue(worker&, time_point now, actions& out);
     void condemn(worker&, actions& out);
     void execute_or_pardon(worker&, time_point now, actions& out);
+    void give_up_worker(worker&, errc, time_point now, actions& out);
+    void watch_cleaning(worker&, time_point now);
+    static void end_cleaning(worker&);
     void kill(worker&, actions& out);
     void ask_to_exit(worker&, time_point now, actions& out);
     void continue_shutdown(time_point now, actions& out);

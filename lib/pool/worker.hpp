@@ -1,5 +1,6 @@
 #pragma once
 
+#include "coproc/error.hpp"
 #include "coproc/retire_reason.hpp"
 #include "pool/task.hpp"
 
@@ -157,6 +158,10 @@ struct worker {
     std::uint64_t begun = 0;     ///< tasks below this number are known to have begun
     time_point limit = never;    ///< starting: must be ready; stopping: must be gone
     time_point old_at = never;   ///< when it has reached the maximal age
+    bool cleaning = false;       ///< it was asked to clean up, and is not known to have done so
+    std::uint64_t clean_after = 0;  ///< then: it does so when the tasks below this number are over
+    time_point clean_limit = never; ///< then: must have done so
+    errc end = errc::worker_terminated; ///< what a task is told that we end together with it
     pipe tasks;
 
     /// It has said so, and nothing tells that it ends.

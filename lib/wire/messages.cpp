@@ -78,6 +78,8 @@ std::size_t words_of(const module_header& module) noexcept {
 
 std::size_t words_of(const request_exit&) noexcept { return envelope_words<Command>(0); }
 
+std::size_t words_of(const clean_up&) noexcept { return envelope_words<Command>(0); }
+
 std::size_t words_of(const reply_header& reply) noexcept {
     return envelope_words<Report>(reply.text.empty() ? 0 : text_words(cut(reply.text)));
 }
@@ -94,6 +96,8 @@ std::size_t words_of(const log_text& log) noexcept {
 std::size_t words_of(const progress_header&) noexcept { return envelope_words<Report>(0); }
 
 std::size_t words_of(const retire_request&) noexcept { return envelope_words<Report>(0); }
+
+std::size_t words_of(const cleaned&) noexcept { return envelope_words<Report>(0); }
 
 template <class Message>
 std::size_t head_bytes_of(const Message& message) noexcept {
@@ -141,6 +145,8 @@ void fill(const module_header& from, Command::Builder command) {
 }
 
 void fill(const request_exit&, Command::Builder command) { command.setRequestExit(); }
+
+void fill(const clean_up& from, Command::Builder command) { command.setCleanUp(from.limit); }
 
 Stage to_stage(reply_outcome outcome) noexcept {
     switch (outcome) {
@@ -203,6 +209,8 @@ void fill(const retire_request& from, Report::Builder report) {
     report.setRetire();
 }
 
+void fill(const cleaned& from, Report::Builder report) { report.setCleaned(from.kibibytes); }
+
 /// Builds the envelope in its place. A FlatMessageBuilder takes exactly the words that it is given,
 /// which words_of knows, and so needs neither memory of its own nor a copy.
 template <class Root, class Message>
@@ -259,6 +267,8 @@ command read(Command::Reader from) {
     }
     case Command::REQUEST_EXIT:
         return request_exit{};
+    case Command::CLEAN_UP:
+        return clean_up{.limit = from.getCleanUp()};
     }
     return message_error::unknown;
 }
@@ -311,6 +321,8 @@ report read(Report::Reader from) {
     }
     case Report::RETIRE:
         return retire_request{.sequence = from.getSequence()};
+    case Report::CLEANED:
+        return cleaned{.kibibytes = from.getCleaned()};
     }
     return message_error::unknown;
 }
@@ -424,11 +436,13 @@ std::size_t head_bytes(const task_header& task) noexcept {
 }
 std::size_t head_bytes(const module_header& module) noexcept { return head_bytes_of(module); }
 std::size_t head_bytes(const request_exit& request) noexcept { return head_bytes_of(request); }
+std::size_t head_bytes(const clean_up& request) noexcept { return head_bytes_of(request); }
 std::size_t head_bytes(const reply_header& reply) noexcept { return head_bytes_of(reply); }
 std::size_t head_bytes(const hello& greeting) noexcept { return head_bytes_of(greeting); }
 std::size_t head_bytes(const log_text& log) noexcept { return head_bytes_of(log); }
 std::size_t head_bytes(const progress_header& progress) noexcept { return head_bytes_of(progress); }
 std::size_t head_bytes(const retire_request& request) noexcept { return head_bytes_of(request); }
+std::size_t head_bytes(const cleaned& answer) noexcept { return head_bytes_of(answer); }
 
 std::size_t encode(const task_header& task, std::uint64_t payload_bytes, std::span<std::byte> out) {
     return is_special(task) ? encode_as<Command>(task, payload_bytes, out)
@@ -440,6 +454,9 @@ std::size_t encode(const module_header& module, std::uint64_t payload_bytes,
 }
 std::size_t encode(const request_exit& request, std::uint64_t payload_bytes,
                    std::span<std::byte> out) {
+    return encode_as<Command>(request, payload_bytes, out);
+}
+std::size_t encode(const clean_up& request, std::uint64_t payload_bytes, std::span<std::byte> out) {
     return encode_as<Command>(request, payload_bytes, out);
 }
 std::size_t encode(const reply_header& reply, std::uint64_t payload_bytes,
@@ -463,6 +480,10 @@ std::size_t encode(const progress_header& progress, std::uint64_t payload_bytes,
 std::size_t encode(const retire_request& request, std::uint64_t payload_bytes,
                    std::span<std::byte> out) {
     return encode_as<Report>(request, payload_bytes, out);
+}
+
+std::size_t encode(const cleaned& answer, std::uint64_t payload_bytes, std::span<std::byte> out) {
+    return encode_as<Report>(answer, payload_bytes, out);
 }
 
 } // namespace coproc::wire

@@ -16,7 +16,7 @@
 // envelope, so they are valid as long as the frame.
 namespace coproc::wire {
 
-inline constexpr std::uint32_t protocol_version = 5;
+inline constexpr std::uint32_t protocol_version = 6;
 
 /// A deadline or a run limit that never comes.
 inline constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
@@ -60,6 +60,13 @@ struct module_header {
 /// No task follows.
 struct request_exit {
     friend bool operator==(const request_exit&, const request_exit&) = default;
+};
+
+/// Between tasks: give back memory that no task needs, and tell how much is left.
+struct clean_up {
+    std::uint64_t limit = 0; ///< bytes of private memory; with fewer there is nothing to do
+
+    friend bool operator==(const clean_up&, const clean_up&) = default;
 };
 
 /// What became of a task that a worker had begun.
@@ -117,6 +124,15 @@ struct retire_request {
     friend bool operator==(const retire_request&, const retire_request&) = default;
 };
 
+/// The worker has cleaned up.
+struct cleaned {
+    /// Of private memory that it has now; 0: it cannot tell. The kernel counts in these, too, and
+    /// 32 bits have room in the envelope of every report.
+    std::uint32_t kibibytes = 0;
+
+    friend bool operator==(const cleaned&, const cleaned&) = default;
+};
+
 /// Why an envelope is not a message.
 enum class message_error : std::uint8_t {
     malformed, ///< not Cap'n Proto, or a pointer in it leads nowhere
@@ -127,11 +143,11 @@ enum class message_error : std::uint8_t {
 const char* describe(message_error error) noexcept;
 
 /// What an envelope from the parent says.
-using command = std::variant<message_error, task_header, module_header, request_exit>;
+using command = std::variant<message_error, task_header, module_header, request_exit, clean_up>;
 
 /// What an envelope from a worker says.
-using report =
-    std::variant<message_error, reply_header, hello, log_text, progress_header, retire_request>;
+using report = std::variant<message_error, reply_header, hello, log_text, progress_header,
+                            retire_request, cleaned>;
 
 /// @{
 /// What an envelope says. Every byte of it may be hostile; it must not change meanwhile, and is
@@ -150,11 +166,13 @@ inline constexpr std::size_t max_head_bytes = max_text_bytes + max_exported_byte
 std::size_t head_bytes(const task_header& task) noexcept;
 std::size_t head_bytes(const module_header& module) noexcept;
 std::size_t head_bytes(const request_exit& request) noexcept;
+std::size_t head_bytes(const clean_up& request) noexcept;
 std::size_t head_bytes(const reply_header& reply) noexcept;
 std::size_t head_bytes(const hello& greeting) noexcept;
 std::size_t head_bytes(const log_text& log) noexcept;
 std::size_t head_bytes(const progress_header& progress) noexcept;
 std::size_t head_bytes(const retire_request& request) noexcept;
+std::size_t head_bytes(const cleaned& report) noexcept;
 /// @}
 
 /// @{
@@ -166,6 +184,7 @@ std::size_t encode(const module_header& module, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
 std::size_t encode(const request_exit& request, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
+std::size_t encode(const clean_up& request, std::uint64_t payload_bytes, std::span<std::byte> out);
 std::size_t encode(const reply_header& reply, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
 std::size_t encode(const hello& greeting, std::uint64_t payload_bytes, std::span<std::byte> out);
@@ -174,6 +193,7 @@ std::size_t encode(const progress_header& progress, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
 std::size_t encode(const retire_request& request, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
+std::size_t encode(const cleaned& report, std::uint64_t payload_bytes, std::span<std::byte> out);
 /// @}
 
 } // namespace coproc::wire

@@ -35,9 +35,9 @@
 # --------------
 #     worker, first    hello, once, before anything else; or log and the end of the stream if the
 #                      worker cannot serve
-#     parent           nothing before the worker's hello was accepted; then module, task and
-#                      requestExit
-#     worker           reply and progress (ring or socket), doorbell (socket), log (socket)
+#     parent           nothing before the worker's hello was accepted; then module, task,
+#                      cleanUp and requestExit
+#     worker           reply and progress (ring or socket), doorbell, cleaned and log (socket)
 #
 # Initializers
 # ------------
@@ -120,6 +120,15 @@
 # breaks the protocol. Progress of a task that was given up is thrown away. A payload that cannot be
 # decoded costs its value.
 #
+# Memory
+# ------
+# The parent may ask a worker that has answered a task to clean up, once at a time. As all commands
+# this one is obeyed in its turn, so between tasks. A worker with no more private memory than the
+# command says only answers. Another one gives back what its allocator holds free, and if that does
+# not suffice calls the hooks of its tasks. The answer says what is left. The worker measures that
+# itself because nobody else knows when it has no task; one that lies is not replaced for its memory,
+# but any measure of the parent's that exceeds the hard limit kills it.
+#
 # Death
 # -----
 # Whatever the worker wrote to the ring or the socket before it died still counts: once the worker
@@ -140,11 +149,12 @@
 #     3    chunks: several elements of a map in one task, whose results may come in parts
 #     4    progress: what a task reports while it runs
 #     5    initializers; a worker may ask to be replaced
+#     6    a worker cleans up between tasks
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("coproc::protocol");
 
-const protocolVersion :UInt32 = 5;
+const protocolVersion :UInt32 = 6;
 
 # From parent to worker.
 struct Command {
@@ -188,6 +198,9 @@ struct Command {
 
     requestExit @11 :Void;
     # No task follows. The worker leaves when it has answered what it has begun.
+
+    cleanUp @14 :UInt64;
+    # See "Memory". The number is that of bytes which the worker may have.
   }
 }
 
@@ -227,6 +240,10 @@ struct Report {
     retire @9 :Void;
     # The task has asked that its worker be replaced: the worker begins none after it. Sent before
     # the task's reply, the same way.
+
+    cleaned @10 :UInt32;
+    # The answer to cleanUp, over the socket: the KiB of private memory that the worker has now, at
+    # most the greatest number; 0: it cannot tell.
   }
 }
 

@@ -4,6 +4,7 @@
 #include "memory/chunk_step.hpp"
 #include "process/modules.hpp"
 #include "wire/frame_reader.hpp"
+#include "worker/clean_up.hpp"
 #include "worker/connection.hpp"
 #include "worker/crash_handler.hpp"
 #include "worker/current_task.hpp"
@@ -139,6 +140,9 @@ private:
         if (const auto* module = std::get_if<wire::module_header>(&command)) {
             learn(*module);
             return true;
+        }
+        if (const auto* request = std::get_if<wire::clean_up>(&command)) {
+            return connection_.say(wire::cleaned{kibibytes(clean_up(scope_, request->limit))});
         }
         if (const auto* error = std::get_if<wire::message_error>(&command)) {
             connection_.say(wire::log_text{wire::describe(*error)});

@@ -21,6 +21,16 @@ void worker_scope::keep(const std::type_info& type, void* address,
     objects_.push_back({&type, address, destroy});
 }
 
+void worker_scope::clean_up() noexcept {
+    for (std::size_t i = 0, count = cleanup_hooks_.size(); i < count; ++i) {
+        try {
+            cleanup_hooks_[i]();
+        } catch (...) {
+            // What it has not freed will be measured.
+        }
+    }
+}
+
 void worker_scope::leave() noexcept {
     while (!hooks_.empty()) { // hooks may add hooks
         const std::function<void()> hook = std::move(hooks_.back());
@@ -55,6 +65,10 @@ std::size_t this_worker::slot() noexcept { return worker::this_thread_slot; }
 
 void this_worker::on_exit(std::function<void()> hook) {
     worker::scope_of_this_thread().on_exit(std::move(hook));
+}
+
+void this_worker::on_cleanup(std::function<void()> hook) {
+    worker::scope_of_this_thread().on_cleanup(std::move(hook));
 }
 
 void this_worker::retire() noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <typeinfo>
@@ -21,7 +22,11 @@ public:
     void keep(const std::type_info& type, void* object, void (*destroy)(void*) noexcept);
     void on_exit(std::function<void()> hook) { hooks_.push_back(std::move(hook)); }
 
-    /// Runs the hooks, then destroys the objects, the last first.
+    void on_cleanup(std::function<void()> hook) { cleanup_hooks_.push_back(std::move(hook)); }
+
+    /// Runs the hooks for cleaning up, the first first.
+    void clean_up() noexcept;
+    /// Runs the hooks for the end, then destroys the objects, the last first.
     void leave() noexcept;
 
     /// A task has asked that the worker be replaced after it.
@@ -36,6 +41,7 @@ private:
 
     std::vector<object> objects_;
     std::vector<std::function<void()>> hooks_;
+    std::deque<std::function<void()>> cleanup_hooks_; // they may add hooks while they run
 };
 
 /// Of the worker that this thread serves; null outside of workers.

@@ -81,6 +81,7 @@ TEST_CASE("golden: commands") {
                  module_header{.number = 1, .path = "/usr/lib/libexample.so.1", .build_id = id}, {},
                  parse_command);
     check_golden("request_exit", request_exit{}, {}, parse_command);
+    check_golden("clean_up", clean_up{.limit = 0x0102030405060708}, {}, parse_command);
 }
 
 TEST_CASE("golden: reports") {
@@ -112,12 +113,13 @@ TEST_CASE("golden: reports") {
                  {}, parse_report);
     const bytes id = test::counting_bytes(20);
     check_golden("hello",
-                 hello{.version = 5, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
+                 hello{.version = 6, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
                  parse_report);
     check_golden("progress",
                  progress_header{.sequence = 0x0102030405060708, .sink = 3, .skipped = 0x01020304},
                  test::to_bytes("70 %"), parse_report);
     check_golden("retire", retire_request{.sequence = 0x0102030405060708}, {}, parse_report);
+    check_golden("cleaned", cleaned{.kibibytes = 0x01020304}, {}, parse_report);
     check_golden("log", log_text{"main() was entered and coproc::init() was not"}, {},
                  parse_report);
 }

@@ -63,6 +63,8 @@ TEST_CASE("messages: commands come back as they were") {
     const bytes id = test::counting_bytes(20);
     check_command(module_header{.number = 0xFFFFFFFF, .path = "", .build_id = id});
     check_command(request_exit{});
+    check_command(clean_up{});
+    check_command(clean_up{.limit = UINT64_MAX});
 }
 
 TEST_CASE("messages: reports come back as they were") {
@@ -80,6 +82,8 @@ TEST_CASE("messages: reports come back as they were") {
     check_report(hello{.version = 99});
     check_report(progress_header{});
     check_report(retire_request{.sequence = 9});
+    check_report(cleaned{});
+    check_report(cleaned{.kibibytes = UINT32_MAX});
     check_report(progress_header{.sequence = 9, .sink = 15, .skipped = 1});
     check_report(
         progress_header{.sequence = UINT64_MAX, .sink = UINT16_MAX, .skipped = UINT32_MAX});

@@ -17,16 +17,17 @@ enum class event {
     begun,
     crash_handler,
     protocol_error,
+    exceeded,
     exited,
     shut_down,
     stop,
     late,
 };
 
-constexpr std::array all_events{event::start_failed,   event::ready,  event::replied,
-                                event::recalled,       event::begun,  event::crash_handler,
-                                event::protocol_error, event::exited, event::shut_down,
-                                event::stop,           event::late};
+constexpr std::array all_events{event::start_failed,   event::ready,    event::replied,
+                                event::recalled,       event::begun,    event::crash_handler,
+                                event::protocol_error, event::exceeded, event::exited,
+                                event::shut_down,      event::stop,     event::late};
 
 // Worker 0 in some state. Another worker, number 1, is idle, so that what happens to worker 0
 // starts no third one; `own` is in the pipe of worker 0 if it is busy.
@@ -84,6 +85,11 @@ struct scene {
             return s.crashed(0, true);
         case event::protocol_error:
             return s.crashed(0, false);
+        case event::exceeded: {
+            actions out;
+            s.machine.exceeded(0, s.now, out);
+            return out;
+        }
         case event::exited:
             return s.exited(0, {slot_state::begun});
         case event::shut_down:
@@ -150,6 +156,7 @@ TEST_CASE("events of a starting worker", "[pool][table]") {
     check_state(state, {{state, event::start_failed, worker_state::exited, {}},
                         {state, event::ready, worker_state::idle, {}},
                         {state, event::protocol_error, state, {kill(0)}},
+                        {state, event::exceeded, state, {kill(0)}},
                         {state, event::exited, worker_state::exited, {}},
                         {state, event::shut_down, state, {kill(0), request_exit(1)}},
                         {state, event::stop, state, {kill(0), kill(1)}},
@@ -161,6 +168,7 @@ TEST_CASE("events of an idle worker", "[pool][table]") {
     const auto stopping = worker_state::stopping;
     check_state(state, {{state, event::crash_handler, stopping, {}},
                         {state, event::protocol_error, stopping, {kill(0)}},
+                        {state, event::exceeded, stopping, {kill(0)}},
                         {state, event::exited, worker_state::exited, {}},
                         {state, event::shut_down, stopping, {request_exit(0), request_exit(1)}},
                         {state, event::stop, stopping, {kill(0), kill(1)}}});
@@ -173,6 +181,7 @@ TEST_CASE("events of a busy worker", "[pool][table]") {
                 {{state, event::replied, worker_state::idle, {completed(by_reply, certainty::ran)}},
                  {state, event::crash_handler, stopping, {recall(0, 0)}},
                  {state, event::protocol_error, stopping, {recall(0, 0), kill(0)}},
+                 {state, event::exceeded, stopping, {recall(0, 0), kill(0)}},
                  {state,
                   event::exited,
                   worker_state::exited,

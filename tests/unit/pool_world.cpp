@@ -123,9 +123,14 @@ bool world::happen() {
         return true;
     }
     if (chance(sizes_)) {
-        switch (any(4)) {
+        switch (any(5)) {
         case 0:
             return resize(), true;
+        case 3:
+            if (const std::optional<std::uint32_t> who = some_process()) {
+                return ask_to_clean_up(*who), true;
+            }
+            return false;
         case 1:
             return warm_up(), true;
         case 2:
@@ -141,14 +146,19 @@ bool world::happen() {
         return chance(100) && (pass_time(), true);
     }
     sim_process& p = processes_[*index];
-    if (!p.answers.empty() && chance(500)) {
+    if (p.cleaned && chance(300)) {
+        tell_cleaned(*index);
+    } else if (!p.answers.empty() && chance(500)) {
         answer(*index, any(p.answers.size()));
     } else if (p.now == life::dead) {
         reap(*index);
     } else if (chance(death_)) {
-        switch (any(4)) {
+        switch (any(5)) {
         case 0:
             lie(*index);
+            break;
+        case 2:
+            exceed(*index);
             break;
         case 1:
             crash(*index, chance(800));
@@ -301,6 +311,8 @@ void world::work(std::uint32_t index) {
             ++slot.subject->finished;
             p.returned = true;
         }
+    } else if (p.is_cleaning()) {
+        p.cleaned = !p.cleans_for_ever;
     } else if (p.now == life::running && p.claimed < p.slots.size()) {
         sim_slot& slot = p.slots[p.claimed];
         if (slot.state == slot_state::offered && !p.retires_with) {
@@ -320,6 +332,25 @@ void world::work(std::uint32_t index) {
     } else if (p.now == life::running && p.exit_asked) {
         p.now = life::dead;
     }
+}
+
+void world::ask_to_clean_up(std::uint32_t index) {
+    sim_process& p = processes_[index];
+    if (!p.takes_tasks() || p.cleans_after) {
+        return;
+    }
+    note("clean up ", index);
+    p.cleans_after = p.slots.size();
+    p.cleans_for_ever = accidents_ && chance(silence_);
+    pool_.cleaning(index, now_);
+}
+
+void world::tell_cleaned(std::uint32_t index) {
+    note("cleaned up: ", index);
+    sim_process& p = processes_[index];
+    p.cleans_after.reset();
+    p.cleaned = false;
+    pool_.cleaned(index);
 }
 
 void world::drain(std::uint32_t index, std::size_t at_most) {
@@ -393,7 +424,10 @@ void world::reap(std::uint32_t index) {
     expected_.crashed_workers += p.takes_tasks();
     start_failed_ = start_failed_ || (p.begun == 0 && !p.exit_asked && !p.unwanted);
     pool_.exited(
-        index, p.ready ? errc::worker_terminated : errc::handshake_failed,
+        index,
+        !p.ready     ? errc::handshake_failed
+        : p.exceeded ? errc::out_of_memory
+                     : errc::worker_terminated,
         [&p](std::uint64_t sequence) { return p.slots.at(sequence).told(); }, now_, out_);
     perform();
 }
@@ -413,6 +447,19 @@ void world::crash(std::uint32_t index, bool handler) {
     p.crash_told = true;
     pool_.crashed(index, handler, now_, out_);
     perform();
+}
+
+void world::exceed(std::uint32_t index) {
+    sim_process& p = processes_[index];
+    if (p.now == life::unstartable) {
+        return;
+    }
+    note("too much memory in ", index);
+    if (!p.stopping()) {
+        p.crash_told = p.exceeded = true;
+        pool_.exceeded(index, now_, out_);
+        perform();
+    }
 }
 
 // A reply that nobody asked for: to a task already answered, or to one that was never sent.
@@ -450,6 +497,9 @@ bool world::can_go_on(const sim_process& p) const {
     if (p.now != life::running) {
         return false;
     }
+    if (p.is_cleaning()) {
+        return !p.cleans_for_ever;
+    }
     if (!p.running) {
         return p.claimed < p.slots.size() || p.exit_asked;
     }
@@ -466,6 +516,9 @@ bool world::progress(bool end_hanging, pool::time_point until) {
         }
         if (!p.ring.empty()) {
             return drain(i, p.ring.size()), true;
+        }
+        if (p.cleaned && p.now == life::running) {
+            return tell_cleaned(i), true;
         }
         if (p.now == life::dead) {
             return reap(i), true;

@@ -91,7 +91,11 @@ struct sim_process {
     bool exit_asked = false; ///< by the pool
     bool killed = false;     ///< by the pool
     bool crash_told = false; ///< to the pool
-    bool unwanted = false;   ///< it was starting when the pool was made smaller
+    bool exceeded = false;   ///< then: because it took too much memory
+    std::optional<std::uint64_t> cleans_after; ///< it was asked to clean up before this task
+    bool cleaned = false;                      ///< it has done that, and the pool was not told
+    bool cleans_for_ever = false;
+    bool unwanted = false; ///< it was starting when the pool was made smaller
     bool seen_leaving = false;
     std::uint32_t number = 0; ///< the slot that the pool gave it
     unsigned begun = 0;       ///< tasks
@@ -105,6 +109,10 @@ struct sim_process {
     std::vector<sim_answer> answers;
 
     bool exists() const { return now != life::none; }
+    bool is_cleaning() const {
+        return now == life::running && !running && cleans_after && !cleaned &&
+               claimed == *cleans_after;
+    }
     bool stopping() const { return exists() && ready && (exit_asked || killed || crash_told); }
     bool takes_tasks() const { return exists() && ready && !stopping(); }
     std::size_t unsettled() const;
@@ -149,6 +157,9 @@ private:
     void die(std::uint32_t index);
     void reap(std::uint32_t index);
     void crash(std::uint32_t index, bool handler);
+    void exceed(std::uint32_t index);
+    void ask_to_clean_up(std::uint32_t index);
+    void tell_cleaned(std::uint32_t index);
     void lie(std::uint32_t index);
     void answer(std::uint32_t index, std::size_t which);
     bool can_go_on(const sim_process&) const;

@@ -173,6 +173,7 @@ void world::check_reason(const sim_task& t, const action& a) const {
         require(!started || mode >= shutdown_mode::kill || t.begun == t.ended_runs(),
                 "cancel_queued lets run what runs");
         return;
+    case errc::out_of_memory:
     case errc::worker_terminated: {
         require(!started || t.had_worker, "worker_terminated: it had a worker");
         const bool unwanted = t.cancelled.has_value() || t.deadline <= now_ ||
@@ -207,7 +208,8 @@ void world::check_kill(std::uint32_t index) const {
         require(slot.state != slot_state::offered, "a kill comes after all else was taken back");
         guilty = guilty || (slot.subject->where == place::done && slot.subject->given_up);
     }
-    require(guilty, "a worker is killed for a task that was given up");
+    const bool cleans = p.cleans_after && !p.running;
+    require(guilty || cleans, "a worker is killed for a task that was given up, or cleans up");
     if (p.running && p.now == life::running) {
         const sim_task& t = *p.slots[*p.running].subject;
         require(t.where == place::done && t.grace != pool::no_limit, "a kill hits no innocent");

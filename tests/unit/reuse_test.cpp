@@ -64,6 +64,7 @@ constexpr std::array compared{
     change([](executor_options& o) { o.executable = "/a/program"; }),
     change([](executor_options& o) { o.max_tasks_per_worker = 7; }),
     change([](executor_options& o) { o.max_worker_age = 1h; }),
+    change([](executor_options& o) { o.leak.max_growth = 7'000'000; }),
     change([](executor_options& o) { o.max_failed_starts = 7; }),
     change([](executor_options& o) { o.start_timeout = 7s; }),
     change([](executor_options& o) { o.initializer_timeout = 7s; }),

@@ -1,0 +1,52 @@
+#include "pool/memory_watch.hpp"
+
+#include <algorithm>
+
+namespace coproc::pool {
+
+std::uint64_t memory_watch::limit() const {
+    const std::uint64_t room = no_memory_limit - reference_;
+    return std::min(limits_.absolute,
+                    limits_.max_growth < room ? reference_ + limits_.max_growth : no_memory_limit);
+}
+
+memory_watch::advice memory_watch::measured(std::uint64_t bytes, time_point now) {
+    next_ = after(now, limits_.period);
+    if (bytes > limits_.hard) {
+        suspect_ = bytes;
+        return advice::kill;
+    }
+    if (!functions_.has_recent()) {
+        return advice::nothing; // in its first task, or in one that goes on: nothing to compare
+    }
+    if (state_ == state::fresh) {
+        state_ = state::watching;
+        reference_ = last_ = bytes;
+        functions_.forgive(); // what the first task makes, the next ones use
+    } else {
+        functions_.share(static_cast<std::int64_t>(bytes - last_));
+        last_ = bytes;
+    }
+    if (state_ == state::watching && bytes > limit()) {
+        state_ = state::cleaning;
+        suspect_ = bytes;
+        return advice::clean_up;
+    }
+    return advice::nothing;
+}
+
+memory_watch::advice memory_watch::cleaned(std::uint64_t bytes) {
+    if (state_ != state::cleaning) {
+        return advice::nothing;
+    }
+    after_ = bytes != 0 ? bytes : last_;
+    if (after_ > limit()) {
+        state_ = state::leaking;
+        return advice::retire;
+    }
+    state_ = state::watching;
+    last_ = after_; // what it gave back was no task's doing
+    return advice::nothing;
+}
+
+} // namespace coproc::pool

@@ -1,0 +1,92 @@
+#pragma once
+
+#include "pool/growth_ledger.hpp"
+#include "pool/task.hpp"
+
+#include <cstdint>
+#include <optional>
+
+// Whether a worker leaks, decided from measures of its private memory.
+namespace coproc::pool {
+
+inline constexpr std::uint64_t no_memory_limit = static_cast<std::uint64_t>(-1);
+
+struct memory_limits {
+    /// Between two measures of one worker.
+    duration period = std::chrono::seconds(1);
+    /// More between tasks than after the first task.
+    std::uint64_t max_growth = no_memory_limit;
+    /// Between tasks.
+    std::uint64_t absolute = no_memory_limit;
+    /// At any time.
+    std::uint64_t hard = no_memory_limit;
+
+    /// Whether there is anything to look for.
+    bool any() const {
+        return max_growth != no_memory_limit || absolute != no_memory_limit ||
+               hard != no_memory_limit;
+    }
+};
+
+/**
+ * @brief One worker's memory, watched.
+ *
+ * Its measure after the first task is the reference. A measure beyond the limit may be that of a
+ * task that will free it all, so it is only a suspicion: the worker is asked to clean up when it
+ * has no task, and to measure itself before it begins the next one. What it says then decides.
+ */
+class memory_watch {
+public:
+    enum class state : std::uint8_t {
+        fresh,    ///< no measure since its first task: there is no reference
+        watching, ///< it is measured every period
+        cleaning, ///< it was asked to clean up, and has not answered
+        leaking,  ///< it has too much with no task running, after it has cleaned up
+    };
+
+    enum class advice : std::uint8_t {
+        nothing,
+        clean_up, ///< ask it to clean up between tasks and to measure itself; answer: `cleaned`
+        retire,   ///< replace it
+        kill,     ///< it has more than any worker may have
+    };
+
+    explicit memory_watch(const memory_limits& limits) : limits_(limits) {}
+
+    // ---- what happens
+
+    /// It has answered a task of this function.
+    void ended(const function_key& function) noexcept { functions_.ended(function); }
+    /// Somebody has measured it, whatever it was doing.
+    advice measured(std::uint64_t bytes, time_point now);
+    /// Nobody could.
+    void not_measured(time_point now) { next_ = after(now, limits_.period); }
+    /// It has cleaned up and measured itself; 0: it could not, and the last measure counts.
+    advice cleaned(std::uint64_t bytes);
+
+    // ---- what is known
+
+    state now() const { return state_; }
+    /// A task has ended, and the last measure is older than the period.
+    bool is_due(time_point now) const { return now >= next_ && functions_.has_recent(); }
+    /// What it may have between tasks.
+    std::uint64_t limit() const;
+    std::uint64_t reference() const { return reference_; }
+    /// The measure that made it suspect.
+    std::uint64_t suspect() const { return suspect_; }
+    /// What it had when it had cleaned up.
+    std::uint64_t after_cleaning() const { return after_; }
+    const growth_ledger& functions() const { return functions_; }
+
+private:
+    memory_limits limits_;
+    state state_ = state::fresh;
+    std::uint64_t reference_ = 0;
+    std::uint64_t last_ = 0; // the measure up to which growth is shared out
+    std::uint64_t suspect_ = 0;
+    std::uint64_t after_ = 0;
+    time_point next_ = time_point::min();
+    growth_ledger functions_;
+};
+
+} // namespace coproc::pool
