@@ -27,6 +27,8 @@ inline constexpr own_thread_t own_thread{};
 
 template <class R>
 class stream;
+template <class T>
+class shared_buffer;
 
 namespace detail {
 class executor_impl;
@@ -362,6 +364,8 @@ public:
 
 private:
     friend struct detail::executor_access;
+    template <class T>
+    friend class shared_buffer;
 
     explicit executor() noexcept = default; // detail::executor_access fills it
 

@@ -97,8 +97,6 @@ public:
 private:
     friend class progress<T>;
     friend struct codec<progress_sink>;
-    template <class P, class Value>
-    friend struct detail::parameter;
 
     explicit progress_sink(detail::sink_ptr side) noexcept : side_(std::move(side)) {}
 
@@ -109,6 +107,7 @@ private:
 template <class T>
 struct codec<progress_sink<T>> : detail::leaf_codec {
     using parts = detail::types<T>;
+    using argument_only = void;
 
     static void encode(encoder& out, const progress_sink<T>& sink) {
         if (sink.side_ == nullptr) {
@@ -122,21 +121,6 @@ struct codec<progress_sink<T>> : detail::leaf_codec {
 };
 
 namespace detail {
-
-/// As other arguments, but an rvalue is consumed: its progress may end with the task.
-template <class P, class T>
-struct parameter<P, progress_sink<T>> {
-    using value_type = progress_sink<T>;
-    using held = progress_sink<T>;
-
-    static void encode(encoder& out, const progress_sink<T>& sink) { out.write(sink); }
-    static void encode(encoder& out, progress_sink<T>&& sink) {
-        const progress_sink<T> consumed(std::move(sink));
-        out.write(consumed);
-    }
-    static held decode(decoder& in) { return in.read<progress_sink<T>>(); }
-    static P&& pass(held& sink) noexcept { return static_cast<P&&>(sink); }
-};
 
 /// Decodes a value that was reported. Throws nothing.
 template <class T>

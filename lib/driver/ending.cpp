@@ -161,7 +161,7 @@ void executor_impl::end_everything(bool loop_is_gone) noexcept {
                             // The loop does not watch a descriptor twice.
                             static_cast<void>(l->death.release());
                         }
-                        service_->adopt(std::move(*l->child), io_);
+                        service_->adopt(std::move(*l->child), std::move(l->lent), io_);
                     }
                     l->gone = true;
                     buried_.push_back(w);

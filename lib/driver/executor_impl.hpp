@@ -67,6 +67,8 @@ public:
     void end() noexcept;
     /// A drain, then end(): what the last handle of a reusable executor does. Does not wait.
     void end_when_done() noexcept;
+    /// Memory of arrays was closed: its workers are to let go of it.
+    void forget_extents() noexcept;
     /// What the registry of reusable executors must know.
     std::pair<reuse::state, std::size_t> look_for_reuse() const;
 
@@ -124,6 +126,7 @@ private:
     // talking.cpp: one worker's socket
     void flush();
     void write(std::uint32_t worker);
+    void tell_of_closed_extents();
     void read(std::uint32_t worker);
     void on_read(const link_ptr&, std::uint32_t worker, const asio::error_code&, std::size_t bytes);
     void look_again_later(std::uint32_t worker);
@@ -211,7 +214,8 @@ private:
     std::deque<std::uint32_t> to_start_;
     ready_queue ready_;
     event_queue events_;
-    std::string start_cause_; // why the last start failed
+    std::uint64_t closings_seen_ = 0; // of extents
+    std::string start_cause_;         // why the last start failed
     process::oom_kill_claims oom_kills_;
     std::once_flag oom_counter_found_; // by the first start; constant then, and read without mutex
     process::oom_kill_counter oom_counter_;

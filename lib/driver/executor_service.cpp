@@ -8,14 +8,15 @@
 
 namespace coproc::detail {
 
-void executor_service::adopt(process::child dead, const asio::any_io_executor& io) noexcept {
+void executor_service::adopt(process::child dead, lent_arrays lent,
+                             const asio::any_io_executor& io) noexcept {
     if (dead.reap()) {
         return;
     }
     const std::lock_guard lock(mutex_);
     orphans_.remove_if([](orphan& o) { return !o.death && o.child.reap(); });
     try {
-        orphans_.push_front({std::move(dead), std::nullopt});
+        orphans_.push_front({std::move(dead), std::move(lent), std::nullopt});
         orphans_.front().death.emplace(io, orphans_.front().child.pidfd());
         reap_later(orphans_.begin());
     } catch (...) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "driver/executor_list.hpp"
+#include "driver/lent_arrays.hpp"
 #include "process/child.hpp"
 #include "process/fork_guard.hpp"
 
@@ -27,12 +28,13 @@ public:
     const std::shared_ptr<executor_list>& executors() const noexcept { return executors_; }
 
     /// Reaps a process that was killed, when it is dead: on the loop, or when the context is
-    /// destroyed.
-    void adopt(process::child dead, const asio::any_io_executor& io) noexcept;
+    /// destroyed. Until then it may read the arrays.
+    void adopt(process::child dead, lent_arrays, const asio::any_io_executor& io) noexcept;
 
 private:
     struct orphan {
         process::child child;
+        lent_arrays lent;
         std::optional<asio::posix::stream_descriptor> death;
     };
     using orphans = std::list<orphan>;

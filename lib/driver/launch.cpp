@@ -1,5 +1,6 @@
 #include "driver/launch.hpp"
 
+#include "driver/own_array.hpp"
 #include "driver/worker_settings.hpp"
 #include "process/executable.hpp"
 #include "process/modules.hpp"
@@ -118,6 +119,8 @@ std::variant<launched_worker, std::string> launch_process(const executor_options
     return made;
 }
 
+const own_arrays arrays_of_this_process;
+
 std::variant<launched_worker, std::string> launch_thread(const executor_options& options,
                                                          std::uint32_t slot, unsigned depth) {
     process::unique_fd workers_end;
@@ -130,7 +133,8 @@ std::variant<launched_worker, std::string> launch_thread(const executor_options&
     worker::service service{.socket = std::move(workers_end),
                             .page = worker->page,
                             .nonce = worker->nonce,
-                            .slot = slot};
+                            .slot = slot,
+                            .arrays = &arrays_of_this_process};
     try {
         std::thread([service = std::move(service)]() mutable { worker::serve(service); }).detach();
     } catch (const std::system_error& error) {

@@ -94,7 +94,8 @@ void executor_impl::collect_events() {
     for (const pool::event& e : pool_.news()) {
         auto* const job = static_cast<job_core*>(e.subject);
         events_.add(describe(e, now), job != nullptr ? share(*job) : job_ptr());
-        if (e.kind == pool::event_kind::done && job->detached && has_failed(*job)) {
+        if (job != nullptr && e.kind == pool::event_kind::done && job->detached &&
+            has_failed(*job)) {
             events_.add(detached_failed{now, named(*job), job->why()}, share(*job));
         }
     }

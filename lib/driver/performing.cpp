@@ -98,6 +98,7 @@ void executor_impl::recall(const pool::action& a) {
         memory::claims slots = l->page->slots();
         if (slots.recall(a.sequence)) {
             found = pool::slot_state::recalled;
+            l->lent.give_back(a.sequence);
         } else if (slots.fate(a.sequence) == memory::task_fate::ran) {
             found = pool::slot_state::finished;
         } else if (const auto* job = static_cast<job_core*>(pool_.owner(a.worker, a.sequence));
@@ -226,6 +227,7 @@ void executor_impl::finish(job_core& job) {
 
 // The last thing under the mutex, whatever happened before.
 void executor_impl::after_events() {
+    tell_of_closed_extents();
     flush();
     listen();
     if (!actions_.empty()) { // there was no memory to listen

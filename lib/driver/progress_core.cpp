@@ -62,7 +62,19 @@ luggage_ptr copy(const luggage* original) {
     for (const auto& p : original->passengers_) {
         copied->add(p->to);
     }
+    if (original->arrays_ != nullptr) {
+        copied->arrays_ = std::make_shared<borrowed_arrays>(*original->arrays_);
+    }
     return copied;
+}
+
+void luggage::add(const memory::arena_array_ptr& array) {
+    if (arrays_ == nullptr) {
+        arrays_ = std::make_shared<borrowed_arrays>();
+    }
+    if (arrays_->empty() || arrays_->back() != array) { // many slices of one array are common
+        arrays_->push_back(array);
+    }
 }
 
 std::uint16_t luggage::add(progress_ptr to) {

@@ -3,6 +3,7 @@
 #include "coproc/detail/luggage.hpp"
 #include "coproc/detail/progress_core.hpp"
 #include "coproc/progress.hpp"
+#include "driver/lent_arrays.hpp"
 #include "driver/pending_reader.hpp"
 #include "memory/shared_page.hpp"
 #include "stream/mailbox.hpp"
@@ -31,7 +32,7 @@ struct passenger : streams::reporter {
     const executor_impl* executor = nullptr; ///< null until the task is submitted
 };
 
-/// The sinks of a task. Destroyed when the task is done.
+/// The sinks and the arrays of a task. Destroyed when the task is done.
 class luggage {
 public:
     luggage() = default;
@@ -44,6 +45,10 @@ public:
     /// Gives the sink's number. One that is there already keeps its own.
     std::uint16_t add(progress_ptr);
     std::size_t size() const noexcept { return passengers_.size(); }
+    /// The task refers to it.
+    void add(const memory::arena_array_ptr&);
+    /// Null: it refers to none. Not changed any more when the task is submitted.
+    std::shared_ptr<const borrowed_arrays> arrays() const noexcept { return arrays_; }
     /// The task is submitted there.
     void depart(const executor_impl&);
 
@@ -54,6 +59,7 @@ public:
 
 private:
     std::vector<std::unique_ptr<passenger>> passengers_;
+    std::shared_ptr<borrowed_arrays> arrays_;
 };
 
 class progress_list;

@@ -70,7 +70,7 @@ void executor_impl::install(std::uint32_t worker, launched_worker made) {
     if (stopped_) {
         if (made.child) {
             made.child->kill_group();
-            service_->adopt(std::move(*made.child), io_);
+            service_->adopt(std::move(*made.child), {}, io_);
         }
         return;
     }
@@ -86,7 +86,7 @@ void executor_impl::install(std::uint32_t worker, launched_worker made) {
     } catch (const std::exception& error) {
         if (made.child) {
             made.child->kill_group();
-            service_->adopt(std::move(*made.child), io_);
+            service_->adopt(std::move(*made.child), {}, io_);
         }
         start_failed(worker, std::string("the loop cannot watch it: ") + error.what());
         return;

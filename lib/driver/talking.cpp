@@ -49,6 +49,28 @@ void executor_impl::write(std::uint32_t worker) {
                          });
 }
 
+// Also workers that have nothing to do hold closed memory until they are told.
+void executor_impl::tell_of_closed_extents() {
+    const std::uint64_t closings = memory::arena::closings();
+    if (closings == closings_seen_ || stopped_) {
+        return;
+    }
+    closings_seen_ = closings;
+    for (std::uint32_t w = 0; w < links_.size(); ++w) {
+        if (worker_link* const l = link(w); l != nullptr && l->forget_extents()) {
+            write(w);
+        }
+    }
+}
+
+void executor_impl::forget_extents() noexcept {
+    if (forked()) {
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    tell_of_closed_extents();
+}
+
 // ---- in
 
 void executor_impl::read(std::uint32_t worker) {

@@ -3,11 +3,16 @@
 #include "coproc/detail/encoded_call.hpp"
 #include "driver/job_core.hpp"
 #include "driver/name_function.hpp"
+#include "driver/progress_core.hpp"
 #include "process/modules.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
+#include <new>
+#include <utility>
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -49,11 +54,32 @@ worker_link::~worker_link() {
     }
 }
 
+namespace {
+
+void attach(msghdr& message, std::span<std::byte> control, int descriptor) noexcept {
+    std::ranges::fill(control, std::byte{0});
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* const part = CMSG_FIRSTHDR(&message);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(sizeof descriptor);
+    std::memcpy(CMSG_DATA(part), &descriptor, sizeof descriptor);
+}
+
+} // namespace
+
 void worker_link::stage(job_core& job, std::uint64_t sequence) {
     page->slots().offer(sequence); // first: what is offered can be taken back if the rest fails
     introduce(job.header.module);
     if (job.header.function != 0) {
         introduce(job.header.function_module);
+    }
+    if (job.luggage != nullptr) {
+        if (auto arrays = job.luggage->arrays()) {
+            introduce(*arrays);
+            lent.lend(sequence, std::move(arrays));
+        }
     }
     if (job.chunk() != nullptr) {
         job.begin_run();
@@ -95,6 +121,44 @@ void worker_link::introduce(std::uint32_t module) {
     introduced_[module] = true;
 }
 
+void worker_link::introduce(const borrowed_arrays& arrays) {
+    if (!child) {
+        return; // a thread finds them by itself
+    }
+    for (const memory::arena_array_ptr& array : arrays) {
+        const auto& extent = array->lies_in();
+        const bool known = std::any_of(extents_.begin(), extents_.end(), [&](const auto& each) {
+            return each.number == extent->number;
+        });
+        if (known) {
+            continue;
+        }
+        extents_.push_back({extent->number, extent});
+        writer.append_with_descriptor(
+            wire::extent_header{.number = extent->number,
+                                .bytes = extent->bytes().size(),
+                                .inode = memory::extent::inode_of(extent->descriptor())},
+            extent->descriptor(), extent);
+    }
+}
+
+bool worker_link::forget_extents() noexcept {
+    bool told = false;
+    try {
+        std::erase_if(extents_, [&](const known_extent& each) {
+            const bool closed = each.extent.expired();
+            if (closed) {
+                writer.append(wire::forget_extent{each.number});
+                told = true;
+            }
+            return closed;
+        });
+    } catch (const std::bad_alloc&) {
+        // Those that it was told of may be told of again, which does no harm.
+    }
+    return told;
+}
+
 bool worker_link::write() noexcept {
     unwritten = 0;
     while (!writer.empty() && !mute) {
@@ -107,11 +171,15 @@ bool worker_link::write() noexcept {
         msghdr message{};
         message.msg_iov = vectors.data();
         message.msg_iovlen = count;
+        alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int))];
+        if (const int descriptor = writer.descriptor(); descriptor >= 0) {
+            attach(message, control, descriptor);
+        }
         const ssize_t written =
             ::sendmsg(socket.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (written >= 0) {
             writer.consume(static_cast<std::size_t>(written));
-        } else if (errno == EAGAIN) {
+        } else if (errno == EAGAIN || errno == ETOOMANYREFS) { // of the descriptors on their way
             return false;
         } else if (errno != EINTR) {
             // The worker is dead or has closed its end: reading will tell.

@@ -4,6 +4,7 @@
 #include "coproc/error.hpp"
 #include "driver/captured_output.hpp"
 #include "driver/dead_worker.hpp"
+#include "driver/lent_arrays.hpp"
 #include "memory/shared_page.hpp"
 #include "pool/memory_watch.hpp"
 #include "process/child.hpp"
@@ -48,6 +49,9 @@ public:
     void stage(job_core& job, std::uint64_t sequence);
     /// Appends the frame of an initializer. Null, or why it cannot be called.
     const char* initialize(const call& what, std::uint64_t number);
+    /// Tells the worker of the extents that are closed. False: it knows of none, or there was no
+    /// memory to tell it, and it is told the next time.
+    bool forget_extents() noexcept;
     /// Writes what the socket takes now. False: the rest has to wait until it is writable.
     bool write() noexcept;
 
@@ -80,6 +84,7 @@ public:
     memory::reply_ring_reader ring;
     wire::frame_reader reader;
     wire::frame_writer writer;
+    lent_arrays lent;
     std::uint64_t nonce;
     std::uint32_t slot;
 
@@ -109,8 +114,15 @@ public:
 
 private:
     void introduce(std::uint32_t module);
+    void introduce(const borrowed_arrays&);
+
+    struct known_extent {
+        std::uint64_t number;
+        std::weak_ptr<const memory::numbered_extent> extent;
+    };
 
     std::vector<bool> introduced_; ///< modules, by number
+    std::vector<known_extent> extents_;
     std::shared_ptr<dead_worker> fate_;
 };
 

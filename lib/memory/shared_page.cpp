@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,46 +21,7 @@ static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 
 namespace {
 
-#ifdef MFD_NOEXEC_SEAL
-constexpr unsigned no_exec_seal = MFD_NOEXEC_SEAL;
-#else
-constexpr unsigned no_exec_seal = 0x0008U; // Linux 6.3, newer than some C libraries
-#endif
-
 constexpr int size_seals = F_SEAL_SHRINK | F_SEAL_GROW;
-
-/// Closes on error.
-class owned_descriptor {
-public:
-    explicit owned_descriptor(int descriptor) noexcept : descriptor_(descriptor) {}
-    owned_descriptor(const owned_descriptor&) = delete;
-    owned_descriptor& operator=(const owned_descriptor&) = delete;
-    ~owned_descriptor() {
-        if (descriptor_ >= 0) {
-            ::close(descriptor_);
-        }
-    }
-
-    int get() const noexcept { return descriptor_; }
-    int release() noexcept { return std::exchange(descriptor_, -1); }
-
-private:
-    int descriptor_;
-};
-
-/// Newer kernels want to be told that nobody will execute it; older ones do not know the flag.
-int make_memory() noexcept {
-    constexpr unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-    const int descriptor = ::memfd_create("coproc-page", flags | no_exec_seal);
-    return descriptor >= 0 || errno != EINVAL ? descriptor : ::memfd_create("coproc-page", flags);
-}
-
-/// ftruncate beyond the limit would raise SIGXFSZ, which ends a host that does not ignore it.
-bool file_size_allowed(std::size_t bytes) noexcept {
-    rlimit limit{};
-    return ::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-           limit.rlim_cur >= bytes;
-}
 
 page_layout* map(int descriptor) noexcept {
     void* memory =
@@ -69,23 +29,17 @@ page_layout* map(int descriptor) noexcept {
     if (memory == MAP_FAILED) {
         return nullptr;
     }
-    // Of no use in a core dump; a kernel that refuses does no harm.
-    ::madvise(memory, sizeof(page_layout), MADV_DONTDUMP);
+    leave_out_of_core_dumps(memory, sizeof(page_layout));
     return static_cast<page_layout*>(memory);
 }
 
 } // namespace
 
 std::variant<page_error, shared_page> shared_page::create() noexcept {
-    if (!file_size_allowed(sizeof(page_layout))) {
-        return page_error{"RLIMIT_FSIZE", EFBIG};
-    }
-    owned_descriptor memory(make_memory());
+    page_error failed{};
+    owned_descriptor memory(make_memory_file("coproc-page", sizeof(page_layout), failed));
     if (memory.get() < 0) {
-        return page_error{"memfd_create", errno};
-    }
-    if (::ftruncate(memory.get(), sizeof(page_layout)) != 0) {
-        return page_error{"ftruncate", errno};
+        return failed;
     }
     if (::fcntl(memory.get(), F_ADD_SEALS, size_seals | F_SEAL_SEAL) != 0) {
         return page_error{"F_ADD_SEALS", errno};

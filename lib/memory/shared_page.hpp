@@ -3,6 +3,7 @@
 #include "memory/acceptances.hpp"
 #include "memory/claims.hpp"
 #include "memory/crash_record.hpp"
+#include "memory/memory_file.hpp"
 #include "memory/reply_ring.hpp"
 
 #include <atomic>
@@ -42,12 +43,6 @@ struct page_layout {
     alignas(64) slot slots[slot_count];
     alignas(64) crash_record crash;
     alignas(4096) std::byte ring_memory[ring_bytes];
-};
-
-/// A system call that failed, or a check.
-struct page_error {
-    const char* step; ///< what was tried
-    int error;        ///< errno
 };
 
 /**

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <new>
+#include <utility>
 
 namespace coproc::pool {
 
@@ -46,15 +47,8 @@ void growth_ledger::share(std::int64_t grown) {
         if (one.recent > 0) {
             const double part = static_cast<double>(one.recent) / static_cast<double>(recent_);
             one.bytes += static_cast<std::int64_t>(static_cast<double>(grown) * part);
+            one.tasks += std::exchange(one.recent, 0);
         }
-    }
-    forgive();
-}
-
-void growth_ledger::forgive() {
-    for (entry& one : entries_) {
-        one.tasks += one.recent;
-        one.recent = 0;
     }
     recent_ = 0;
 }

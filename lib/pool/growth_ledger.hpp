@@ -48,8 +48,6 @@ public:
     bool has_recent() const { return recent_ > 0; }
     /// So much was grown meanwhile.
     void share(std::int64_t grown);
-    /// What ended meanwhile counts, but nothing was grown by it.
-    void forgive();
     /// Those that it grew with, the greatest growth first.
     std::vector<entry> growing() const;
 

@@ -5,9 +5,10 @@
 namespace coproc::pool {
 
 std::uint64_t memory_watch::limit() const {
-    const std::uint64_t room = no_memory_limit - reference_;
-    return std::min(limits_.absolute,
-                    limits_.max_growth < room ? reference_ + limits_.max_growth : no_memory_limit);
+    if (!reference_ || limits_.max_growth > no_memory_limit - *reference_) {
+        return limits_.absolute;
+    }
+    return std::min(limits_.absolute, *reference_ + limits_.max_growth);
 }
 
 memory_watch::advice memory_watch::measured(std::uint64_t bytes, time_point now) {
@@ -19,15 +20,11 @@ memory_watch::advice memory_watch::measured(std::uint64_t bytes, time_point now)
     if (!functions_.has_recent()) {
         return advice::nothing; // in its first task, or in one that goes on: nothing to compare
     }
-    if (state_ == state::fresh) {
-        state_ = state::watching;
-        reference_ = last_ = bytes;
-        functions_.forgive(); // what the first task makes, the next ones use
-    } else {
+    if (reference_) {
         functions_.share(static_cast<std::int64_t>(bytes - last_));
-        last_ = bytes;
     }
-    if (state_ == state::watching && bytes > limit()) {
+    last_ = bytes;
+    if (state_ == state::fresh || (state_ == state::watching && bytes > limit())) {
         state_ = state::cleaning;
         suspect_ = bytes;
         return advice::clean_up;
@@ -40,6 +37,10 @@ memory_watch::advice memory_watch::cleaned(std::uint64_t bytes) {
         return advice::nothing;
     }
     after_ = bytes != 0 ? bytes : last_;
+    if (!reference_) {
+        reference_ = after_;
+        functions_ = {}; // what the first task makes, the next ones use
+    }
     if (after_ > limit()) {
         state_ = state::leaking;
         return advice::retire;

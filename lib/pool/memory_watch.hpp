@@ -31,22 +31,23 @@ struct memory_limits {
 /**
  * @brief One worker's memory, watched.
  *
- * Its measure after the first task is the reference. A measure beyond the limit may be that of a
- * task that will free it all, so it is only a suspicion: the worker is asked to clean up when it
- * has no task, and to measure itself before it begins the next one. What it says then decides.
+ * A measure of somebody else's may be taken in the midst of a task that will free it all. So what
+ * counts is what the worker says: it is asked to measure itself when it has no task, first after
+ * its first task, which gives the reference, and then whenever somebody else's measure exceeds the
+ * limit; then it cleans up before.
  */
 class memory_watch {
 public:
     enum class state : std::uint8_t {
-        fresh,    ///< no measure since its first task: there is no reference
+        fresh,    ///< it has not answered a task
         watching, ///< it is measured every period
-        cleaning, ///< it was asked to clean up, and has not answered
+        cleaning, ///< it was asked to clean up and to measure itself, and has not answered
         leaking,  ///< it has too much with no task running, after it has cleaned up
     };
 
     enum class advice : std::uint8_t {
         nothing,
-        clean_up, ///< ask it to clean up between tasks and to measure itself; answer: `cleaned`
+        clean_up, ///< ask it to have no more than limit() between tasks; answer: `cleaned`
         retire,   ///< replace it
         kill,     ///< it has more than any worker may have
     };
@@ -71,7 +72,7 @@ public:
     bool is_due(time_point now) const { return now >= next_ && functions_.has_recent(); }
     /// What it may have between tasks.
     std::uint64_t limit() const;
-    std::uint64_t reference() const { return reference_; }
+    std::uint64_t reference() const { return reference_.value_or(0); }
     /// The measure that made it suspect.
     std::uint64_t suspect() const { return suspect_; }
     /// What it had when it had cleaned up.
@@ -81,7 +82,7 @@ public:
 private:
     memory_limits limits_;
     state state_ = state::fresh;
-    std::uint64_t reference_ = 0;
+    std::optional<std::uint64_t> reference_;
     std::uint64_t last_ = 0; // the measure up to which growth is shared out
     std::uint64_t suspect_ = 0;
     std::uint64_t after_ = 0;

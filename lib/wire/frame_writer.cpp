@@ -49,6 +49,13 @@ void frame_writer::finish_borrowed(std::size_t head, std::span<const std::byte> 
     pending_bytes_ += head + payload.size() + padding;
 }
 
+// Counted as copied bytes are: bytes up to the next descriptor that does not go with the first.
+std::uint64_t frame_writer::end_of_pending() const noexcept {
+    const std::size_t passed = has_descriptor() ? 1 : 0;
+    return descriptors_.size() > passed ? descriptors_[passed].copied_before
+                                        : consumed_ + (end_ - begin_);
+}
+
 std::size_t frame_writer::pending(std::span<std::span<const std::byte>> pieces) const noexcept {
     std::size_t count = 0;
     const auto list = [&](std::span<const std::byte> piece) {
@@ -56,11 +63,16 @@ std::size_t frame_writer::pending(std::span<std::span<const std::byte>> pieces) 
             pieces[count++] = piece;
         }
     };
-    std::span<const std::byte> copied(buffer_.data() + begin_, end_ - begin_);
+    const std::uint64_t end = end_of_pending();
+    std::span<const std::byte> copied(buffer_.data() + begin_,
+                                      static_cast<std::size_t>(end - consumed_));
     std::uint64_t position = consumed_;
     for (const borrowed_payload& payload : borrowed_) {
         if (count == pieces.size()) {
             return count;
+        }
+        if (payload.copied_before > end) {
+            break;
         }
         const auto before = static_cast<std::size_t>(payload.copied_before - position);
         list(copied.first(before));
@@ -75,6 +87,9 @@ std::size_t frame_writer::pending(std::span<std::span<const std::byte>> pieces) 
 
 void frame_writer::consume(std::size_t bytes) noexcept {
     assert(bytes <= pending_bytes_);
+    if (bytes != 0 && has_descriptor()) {
+        descriptors_.erase(descriptors_.begin());
+    }
     pending_bytes_ -= bytes;
     while (bytes != 0) {
         if (borrowed_.empty()) {

@@ -77,6 +77,8 @@ std::size_t words_of(const module_header& module) noexcept {
 }
 
 std::size_t words_of(const request_exit&) noexcept { return envelope_words<Command>(0); }
+std::size_t words_of(const extent_header&) noexcept { return envelope_words<Command>(0); }
+std::size_t words_of(const forget_extent&) noexcept { return envelope_words<Command>(0); }
 
 std::size_t words_of(const clean_up&) noexcept { return envelope_words<Command>(0); }
 
@@ -164,6 +166,17 @@ Stage to_stage(reply_outcome outcome) noexcept {
         break;
     }
     return Stage::TOO_LARGE;
+}
+
+void fill(const extent_header& from, Command::Builder command) {
+    Command::Extent::Builder extent = command.initExtent();
+    extent.setNumber(from.number);
+    extent.setBytes(from.bytes);
+    extent.setInode(from.inode);
+}
+
+void fill(const forget_extent& from, Command::Builder command) {
+    command.setForgetExtent(from.number);
 }
 
 void fill(const reply_header& from, Report::Builder report) {
@@ -269,6 +282,13 @@ command read(Command::Reader from) {
         return request_exit{};
     case Command::CLEAN_UP:
         return clean_up{.limit = from.getCleanUp()};
+    case Command::EXTENT: {
+        const Command::Extent::Reader extent = from.getExtent();
+        return extent_header{
+            .number = extent.getNumber(), .bytes = extent.getBytes(), .inode = extent.getInode()};
+    }
+    case Command::FORGET_EXTENT:
+        return forget_extent{from.getForgetExtent()};
     }
     return message_error::unknown;
 }
@@ -437,6 +457,8 @@ std::size_t head_bytes(const task_header& task) noexcept {
 std::size_t head_bytes(const module_header& module) noexcept { return head_bytes_of(module); }
 std::size_t head_bytes(const request_exit& request) noexcept { return head_bytes_of(request); }
 std::size_t head_bytes(const clean_up& request) noexcept { return head_bytes_of(request); }
+std::size_t head_bytes(const extent_header& extent) noexcept { return head_bytes_of(extent); }
+std::size_t head_bytes(const forget_extent& forget) noexcept { return head_bytes_of(forget); }
 std::size_t head_bytes(const reply_header& reply) noexcept { return head_bytes_of(reply); }
 std::size_t head_bytes(const hello& greeting) noexcept { return head_bytes_of(greeting); }
 std::size_t head_bytes(const log_text& log) noexcept { return head_bytes_of(log); }
@@ -458,6 +480,14 @@ std::size_t encode(const request_exit& request, std::uint64_t payload_bytes,
 }
 std::size_t encode(const clean_up& request, std::uint64_t payload_bytes, std::span<std::byte> out) {
     return encode_as<Command>(request, payload_bytes, out);
+}
+std::size_t encode(const extent_header& extent, std::uint64_t payload_bytes,
+                   std::span<std::byte> out) {
+    return encode_as<Command>(extent, payload_bytes, out);
+}
+std::size_t encode(const forget_extent& forget, std::uint64_t payload_bytes,
+                   std::span<std::byte> out) {
+    return encode_as<Command>(forget, payload_bytes, out);
 }
 std::size_t encode(const reply_header& reply, std::uint64_t payload_bytes,
                    std::span<std::byte> out) {

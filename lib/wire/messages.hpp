@@ -16,7 +16,7 @@
 // envelope, so they are valid as long as the frame.
 namespace coproc::wire {
 
-inline constexpr std::uint32_t protocol_version = 6;
+inline constexpr std::uint32_t protocol_version = 7;
 
 /// A deadline or a run limit that never comes.
 inline constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
@@ -67,6 +67,22 @@ struct clean_up {
     std::uint64_t limit = 0; ///< bytes of private memory; with fewer there is nothing to do
 
     friend bool operator==(const clean_up&, const clean_up&) = default;
+};
+
+/// Memory that arrays of later tasks lie in; its descriptor comes with the first byte.
+struct extent_header {
+    std::uint64_t number = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t inode = 0;
+
+    friend bool operator==(const extent_header&, const extent_header&) = default;
+};
+
+/// No later task refers to it.
+struct forget_extent {
+    std::uint64_t number = 0;
+
+    friend bool operator==(const forget_extent&, const forget_extent&) = default;
 };
 
 /// What became of a task that a worker had begun.
@@ -143,7 +159,8 @@ enum class message_error : std::uint8_t {
 const char* describe(message_error error) noexcept;
 
 /// What an envelope from the parent says.
-using command = std::variant<message_error, task_header, module_header, request_exit, clean_up>;
+using command = std::variant<message_error, task_header, module_header, request_exit, clean_up,
+                             extent_header, forget_extent>;
 
 /// What an envelope from a worker says.
 using report = std::variant<message_error, reply_header, hello, log_text, progress_header,
@@ -167,6 +184,8 @@ std::size_t head_bytes(const task_header& task) noexcept;
 std::size_t head_bytes(const module_header& module) noexcept;
 std::size_t head_bytes(const request_exit& request) noexcept;
 std::size_t head_bytes(const clean_up& request) noexcept;
+std::size_t head_bytes(const extent_header& extent) noexcept;
+std::size_t head_bytes(const forget_extent& forget) noexcept;
 std::size_t head_bytes(const reply_header& reply) noexcept;
 std::size_t head_bytes(const hello& greeting) noexcept;
 std::size_t head_bytes(const log_text& log) noexcept;
@@ -185,6 +204,10 @@ std::size_t encode(const module_header& module, std::uint64_t payload_bytes,
 std::size_t encode(const request_exit& request, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
 std::size_t encode(const clean_up& request, std::uint64_t payload_bytes, std::span<std::byte> out);
+std::size_t encode(const extent_header& extent, std::uint64_t payload_bytes,
+                   std::span<std::byte> out);
+std::size_t encode(const forget_extent& forget, std::uint64_t payload_bytes,
+                   std::span<std::byte> out);
 std::size_t encode(const reply_header& reply, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
 std::size_t encode(const hello& greeting, std::uint64_t payload_bytes, std::span<std::byte> out);

@@ -35,8 +35,8 @@
 # --------------
 #     worker, first    hello, once, before anything else; or log and the end of the stream if the
 #                      worker cannot serve
-#     parent           nothing before the worker's hello was accepted; then module, task,
-#                      cleanUp and requestExit
+#     parent           nothing before the worker's hello was accepted; then module, extent,
+#                      forgetExtent, task, cleanUp and requestExit
 #     worker           reply and progress (ring or socket), doorbell, cleaned and log (socket)
 #
 # Initializers
@@ -122,12 +122,32 @@
 #
 # Memory
 # ------
-# The parent may ask a worker that has answered a task to clean up, once at a time. As all commands
-# this one is obeyed in its turn, so between tasks. A worker with no more private memory than the
-# command says only answers. Another one gives back what its allocator holds free, and if that does
-# not suffice calls the hooks of its tasks. The answer says what is left. The worker measures that
-# itself because nobody else knows when it has no task; one that lies is not replaced for its memory,
-# but any measure of the parent's that exceeds the hard limit kills it.
+# The parent may ask a worker that has answered a task to clean up, once at a time; it does so after
+# the first task, to know what that has left. As all commands this one is obeyed in its turn, so
+# between tasks. A worker with no more private memory than the command says only answers. Another
+# one gives back what its allocator holds free, and if that does not suffice calls the hooks of its
+# tasks. The answer says what is left. The worker measures that itself because nobody else knows
+# when it has no task; one that lies is not replaced for its memory, but any measure of the parent's
+# that exceeds the hard limit kills it.
+#
+# Arrays
+# ------
+# A shared array lies in an extent: a memfd of the parent's, sealed against a change of its size and
+# against new mappings that can be written to. In a task's arguments the array is a reference of four
+# UInt64: the number of the extent, the number of the array, the offset in the extent, and the number
+# of bytes; four zeros are an array without elements. In place of a sequence the reference comes after
+# a number of elements that has all bits set. The worker believes no reference: one that leads out of
+# the extent, or to none, makes the arguments undecodable. A worker that is a thread of the parent is
+# sent no extents, and finds arrays by their number.
+#
+# The first task of a connection that refers to an extent comes after a frame `extent`, whose
+# descriptor (SCM_RIGHTS) comes with the first byte of that frame; nothing else brings a descriptor. The
+# worker maps the extent for reading and closes the descriptor. If the descriptor was lost (there were
+# too many open files), tasks that refer to the extent fail with `decode`. After forgetExtent no task
+# refers to it, and its memory is free when all workers have let go of it.
+#
+# The parent puts nothing else where an array lies as long as a task that refers to it lies unanswered
+# in the pipe of a worker that is not dead, also if nobody waits for the answer any more.
 #
 # Death
 # -----
@@ -150,11 +170,12 @@
 #     4    progress: what a task reports while it runs
 #     5    initializers; a worker may ask to be replaced
 #     6    a worker cleans up between tasks
+#     7    arrays: memory that the worker can read
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("coproc::protocol");
 
-const protocolVersion :UInt32 = 6;
+const protocolVersion :UInt32 = 7;
 
 # From parent to worker.
 struct Command {
@@ -201,6 +222,18 @@ struct Command {
 
     cleanUp @14 :UInt64;
     # See "Memory". The number is that of bytes which the worker may have.
+
+    extent :group {
+      number @15 :UInt64;
+      # From 1 on, and never used again by the parent.
+      bytes @16 :UInt64;
+      inode @17 :UInt64;
+      # Of the memfd: a descriptor that arrives may belong to another frame if one was lost.
+    }
+    # Memory that arrays of later tasks lie in.
+
+    forgetExtent @18 :UInt64;
+    # No later task refers to this extent.
   }
 }
 

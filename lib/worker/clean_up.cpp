@@ -3,7 +3,7 @@
 #include "process/memory_use.hpp"
 #include "worker/worker_scope.hpp"
 
-#include <limits>
+#include <optional>
 #include <string>
 
 #include <malloc.h>
@@ -22,20 +22,20 @@ void trim() noexcept {
 
 std::uint64_t clean_up(worker_scope& scope, std::uint64_t limit) noexcept {
     const std::string self = "/proc/self";
-    const auto has_too_much = [&] {
-        // Who cannot be measured may have too much.
-        return process::private_memory(self).value_or(std::numeric_limits<std::uint64_t>::max()) >
-               limit;
+    const auto enough = [limit](std::optional<std::uint64_t> bytes) {
+        return bytes && *bytes <= limit;
     };
-    if (has_too_much()) {
+    std::optional<std::uint64_t> bytes = process::private_memory(self);
+    if (!enough(bytes)) {
         trim();
+        bytes = process::private_memory(self);
     }
-    if (has_too_much()) {
+    if (!enough(bytes)) {
         scope.clean_up();
         trim();
-        return process::exact_private_memory(self).value_or(0);
+        bytes = process::exact_private_memory(self);
     }
-    return process::private_memory(self).value_or(0);
+    return bytes.value_or(0);
 }
 
 } // namespace coproc::worker

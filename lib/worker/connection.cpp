@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 
 #include <poll.h>
 #include <sched.h>
@@ -29,11 +30,21 @@ short look(int socket, short events) noexcept {
 
 } // namespace
 
-std::size_t connection::read(std::span<std::byte> into) noexcept {
+std::size_t connection::read(std::span<std::byte> into) {
+    alignas(cmsghdr) std::byte control[CMSG_SPACE(4 * sizeof(int))];
+    iovec piece{into.data(), into.size()};
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
     const auto end = std::chrono::steady_clock::now() + stay_awake;
     for (int flags = MSG_DONTWAIT;;) {
-        const ssize_t got = ::recv(socket_, into.data(), into.size(), flags);
+        message.msg_controllen = sizeof control;
+        const ssize_t got = ::recvmsg(socket_, &message, flags | MSG_CMSG_CLOEXEC);
         if (got >= 0) {
+            if (message.msg_controllen != 0) {
+                take_descriptors(message);
+            }
             return static_cast<std::size_t>(got);
         }
         if (errno == EAGAIN) {
@@ -41,6 +52,21 @@ std::size_t connection::read(std::span<std::byte> into) noexcept {
             flags = std::chrono::steady_clock::now() < end ? MSG_DONTWAIT : 0;
         } else if (errno != EINTR) {
             return 0;
+        }
+    }
+}
+
+void connection::take_descriptors(msghdr& message) {
+    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+         part = CMSG_NXTHDR(&message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int descriptor = -1;
+            std::memcpy(&descriptor, CMSG_DATA(part) + i * sizeof(int), sizeof descriptor);
+            arrived_.push_back(process::unique_fd(descriptor));
         }
     }
 }

@@ -1,11 +1,15 @@
 #pragma once
 
 #include "memory/shared_page.hpp"
+#include "process/unique_fd.hpp"
 #include "wire/messages.hpp"
 
 #include <array>
 #include <cstddef>
 #include <span>
+#include <vector>
+
+#include <sys/socket.h>
 
 namespace coproc::worker {
 
@@ -15,8 +19,11 @@ public:
     connection(int socket, memory::page_layout& page, std::span<std::byte> ring) noexcept
         : socket_(socket), ring_(page.ring, ring) {}
 
-    /// Waits for bytes. 0: the parent is gone.
-    std::size_t read(std::span<std::byte> into) noexcept;
+    /// Waits for bytes. 0: the parent is gone. Descriptors that come with them are in arrived().
+    std::size_t read(std::span<std::byte> into);
+
+    /// In the order in which they came.
+    std::vector<process::unique_fd>& arrived() noexcept { return arrived_; }
 
     /// What one task sends is not overtaken by what it sends later: its frames go through the ring
     /// until there is no room for one, and all after that over the socket.
@@ -78,7 +85,10 @@ private:
                        std::span<const std::byte> payload) noexcept;
     bool write(std::span<const std::byte> head, std::span<const std::byte> payload) noexcept;
 
+    void take_descriptors(msghdr&);
+
     int socket_;
+    std::vector<process::unique_fd> arrived_;
     memory::reply_ring_writer ring_;
     bool over_socket_ = false; // of the task: then the ring would overtake it
     alignas(wire::frame_alignment) std::array<std::byte, wire::max_head_bytes> head_;

@@ -9,6 +9,7 @@
 #include "worker/crash_handler.hpp"
 #include "worker/current_task.hpp"
 #include "worker/exports.hpp"
+#include "worker/extent_views.hpp"
 #include "worker/nesting.hpp"
 #include "worker/report_channel.hpp"
 #include "worker/stop_watch.hpp"
@@ -97,7 +98,11 @@ public:
           result_(max_payload_bytes_) {
         auto executable = process::loaded_module::executable();
         modules_.push_back({executable.identity(), {std::move(executable), {}}, true});
+        detail::this_threads_arrays = s.arrays != nullptr ? s.arrays : &extents_;
     }
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+    ~session() { detail::this_threads_arrays = nullptr; }
 
     void run() {
         const wire::hello hello{
@@ -143,6 +148,14 @@ private:
         }
         if (const auto* request = std::get_if<wire::clean_up>(&command)) {
             return connection_.say(wire::cleaned{kibibytes(clean_up(scope_, request->limit))});
+        }
+        if (const auto* extent = std::get_if<wire::extent_header>(&command)) {
+            extents_.learn(*extent, connection_.arrived());
+            return true;
+        }
+        if (const auto* extent = std::get_if<wire::forget_extent>(&command)) {
+            extents_.forget(extent->number);
+            return true;
         }
         if (const auto* error = std::get_if<wire::message_error>(&command)) {
             connection_.say(wire::log_text{wire::describe(*error)});
@@ -284,6 +297,7 @@ private:
     const std::size_t max_payload_bytes_; // what the parent takes, less the greatest head
     encoder result_;
     std::vector<named_module> modules_; // by number
+    extent_views extents_;
     std::uint64_t next_sequence_ = 0;
     std::uint64_t next_initializer_ = 0;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "array_source.hpp"
 #include "memory/shared_page.hpp"
 #include "process/unique_fd.hpp"
 
@@ -14,6 +15,8 @@ struct service {
     std::shared_ptr<memory::shared_page> page;
     std::uint64_t nonce = 0;
     std::uint32_t slot = 0;
+    /// Where its tasks find arrays, if it is a thread of their process.
+    const detail::array_source* arrays = nullptr;
 };
 
 /// Says hello, then runs tasks until the parent asks to leave or is gone. Runs on the thread of its

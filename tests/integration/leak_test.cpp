@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/loop.hpp"
+#include "support/matchers.hpp"
 #include "support/meeting.hpp"
 #include "support/owned_memory.hpp"
 
@@ -61,6 +62,7 @@ state_of_worker leak(std::size_t bytes) {
 
 state_of_worker take_and_free(std::size_t bytes) {
     const anonymous_memory taken(bytes);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // these keep it all
     // And from malloc, in small pieces, of which the last keeps it from giving the others back.
     std::vector<std::unique_ptr<char[]>> pieces;
     for (std::size_t all = 0; all < bytes; all += 4000) {
@@ -68,6 +70,7 @@ state_of_worker take_and_free(std::size_t bytes) {
     }
     static std::unique_ptr<char[]> barrier;
     barrier = std::make_unique<char[]>(3000);
+#endif
     return look();
 }
 
@@ -293,11 +296,11 @@ asio::awaitable<void> exceeds() {
     CHECK(worker->pid == below.value().pid);
     CHECK(worker->signal == SIGKILL);
     CHECK(worker->out_of_memory == memory_shortage::certain);
-    CHECK_THAT(got.error().message(), Catch::Matchers::Contains("take_and_hang"));
+    CHECK_THAT(got.error().message(), test::contains_text("take_and_hang"));
     CHECK_THAT(got.error().message(),
-               Catch::Matchers::Contains("ran out of memory and was killed by SIGKILL: it had "));
+               test::contains_text("ran out of memory and was killed by SIGKILL: it had "));
     CHECK_THAT(got.error().message(),
-               Catch::Matchers::Contains(" MB, and executor_options::leak.hard is "));
+               test::contains_text(" MB, and executor_options::leak.hard is "));
     const auto after = co_await std::move(behind);
     REQUIRE(after.has_value());
     CHECK(after.value().pid != worker->pid);
@@ -319,8 +322,12 @@ asio::awaitable<void> exceeds_in_chunk() {
         if (n == 7) {
             CHECK(got->error() == errc::out_of_memory);
             CHECK(got->error().certainty() == certainty::may_have_run);
-        } else {
+        } else if (got->has_value()) {
             CHECK(got->value() == n);
+        } else { // its result was on its way
+            CHECK(n < 7);
+            CHECK(got->error() == errc::out_of_memory);
+            CHECK(got->error().certainty() == certainty::ran);
         }
     }
 }
@@ -331,7 +338,7 @@ asio::awaitable<void> exceeds_again() {
     coproc::executor executor(loop, {.max_workers = 1, .leak = hard_limit(fresh + 100 * mb)});
     const auto got = co_await executor.submit({.retries = 2}, take_and_hang, 300 * mb);
     CHECK(got.error() == errc::out_of_memory);
-    CHECK_THAT(got.error().message(), Catch::Matchers::Contains("2 workers had died in it"));
+    CHECK_THAT(got.error().message(), test::contains_text("2 workers had died in it"));
     CHECK(executor.stats().started_workers == 3);
 }
 
@@ -346,14 +353,14 @@ asio::awaitable<void> exceeds_in_initializer() {
     REQUIRE(got.has_error());
     INFO(got.error().message());
     CHECK(got.error() == errc::initializer_failed);
-    CHECK_THAT(got.error().message(), Catch::Matchers::Contains("initializer 1 of 1"));
-    CHECK_THAT(got.error().message(), Catch::Matchers::Contains("executor_options::leak.hard is "));
+    CHECK_THAT(got.error().message(), test::contains_text("initializer 1 of 1"));
+    CHECK_THAT(got.error().message(), test::contains_text("executor_options::leak.hard is "));
 }
 
 void check_refused(coproc::executor_options options, const std::string& field) {
     asio::io_context loop;
     CHECK_THROWS_WITH(coproc::executor(loop, options),
-                      Catch::Matchers::Contains("executor_options::leak." + field + " must be "));
+                      test::contains_text("executor_options::leak." + field + " must be "));
 }
 
 } // namespace

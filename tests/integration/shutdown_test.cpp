@@ -289,14 +289,14 @@ TEST_CASE("test_sentinel, test_wait_sentinel: an end is seen when it is there, w
     watched_worker w;
     CHECK_FALSE(test::await_end(w.pidfd, 0));
     CHECK(w.seen.all<coproc::worker_ended>().empty());
-    ::kill(w.pid, SIGTERM); // from the worker's parent it counts
+    ::kill(w.pid, test::end_of_idle); // from the worker's parent it counts
     CHECK(test::await_end(w.pidfd, 10000));
     while (w.seen.all<coproc::worker_ended>().empty()) {
         w.loop.run_one();
     }
     const auto ended = w.seen.at<coproc::worker_ended>(0);
     CHECK(ended.worker.pid == w.pid);
-    CHECK(ended.signal == SIGTERM);
+    CHECK(ended.signal == test::end_of_idle);
     CHECK_FALSE(ended.killed);
     CHECK(w.executor->stats().crashed_workers == 1);
     w.executor.reset();

@@ -148,3 +148,78 @@ TEST_CASE("frame_writer: any mixture comes out in order whatever the stream take
         REQUIRE(written == expected);
     }
 }
+
+namespace {
+
+/// What one write takes, and the descriptor that goes with it.
+struct one_write {
+    bytes data;
+    int descriptor;
+};
+
+/// Writes all, at most `most` bytes at a time.
+std::vector<one_write> writes_of(frame_writer& writer, std::size_t most) {
+    std::vector<one_write> all;
+    while (!writer.empty()) {
+        bytes next = pending_of(writer);
+        REQUIRE(!next.empty());
+        next.resize(std::min(next.size(), most));
+        all.push_back({next, writer.descriptor()});
+        writer.consume(next.size());
+    }
+    CHECK(writer.descriptor() == -1);
+    return all;
+}
+
+} // namespace
+
+TEST_CASE("frame_writer: a descriptor goes with the first byte of its frame") {
+    const auto payload = std::make_shared<const bytes>(test::counting_bytes(50));
+    for (const std::size_t most : {1, 16, 40, 1000000}) {
+        INFO(most);
+        const auto owner = std::make_shared<int>(0);
+        frame_writer writer;
+        const auto append_all = [&] {
+            writer.append(task_header{.id = 1}, *payload, payload);
+            writer.append_with_descriptor(extent_header{.number = 1}, 11, owner);
+            writer.append(task_header{.id = 2}, *payload, payload);
+            writer.append(task_header{.id = 3}, *payload);
+            writer.append_with_descriptor(extent_header{.number = 2}, 12, owner);
+            writer.append_with_descriptor(extent_header{.number = 3}, 13, owner);
+            writer.append(task_header{.id = 4});
+        };
+        bytes expected;
+        const auto expect = [&](const bytes& frame) {
+            const std::size_t begin = expected.size();
+            expected.insert(expected.end(), frame.begin(), frame.end());
+            return begin;
+        };
+        std::vector<std::size_t> begins;
+        expect(test::make_frame(task_header{.id = 1}, *payload));
+        begins.push_back(expect(test::make_frame(extent_header{.number = 1})));
+        expect(test::make_frame(task_header{.id = 2}, *payload));
+        expect(test::make_frame(task_header{.id = 3}, *payload));
+        begins.push_back(expect(test::make_frame(extent_header{.number = 2})));
+        begins.push_back(expect(test::make_frame(extent_header{.number = 3})));
+        expect(test::make_frame(task_header{.id = 4}));
+
+        for (int round = 0; round < 2; ++round) { // places count on
+            append_all();
+            CHECK(owner.use_count() == 4);
+            bytes written;
+            std::vector<std::size_t> found;
+            std::vector<int> descriptors;
+            for (const one_write& each : writes_of(writer, most)) {
+                if (each.descriptor != -1) {
+                    found.push_back(written.size());
+                    descriptors.push_back(each.descriptor);
+                }
+                written.insert(written.end(), each.data.begin(), each.data.end());
+            }
+            CHECK(written == expected);
+            CHECK(found == begins);
+            CHECK((descriptors == std::vector<int>{11, 12, 13}));
+            CHECK(owner.use_count() == 1);
+        }
+    }
+}

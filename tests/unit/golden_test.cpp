@@ -82,6 +82,12 @@ TEST_CASE("golden: commands") {
                  parse_command);
     check_golden("request_exit", request_exit{}, {}, parse_command);
     check_golden("clean_up", clean_up{.limit = 0x0102030405060708}, {}, parse_command);
+    check_golden("extent",
+                 extent_header{.number = 0x0102030405060708,
+                               .bytes = std::uint64_t{64} << 20,
+                               .inode = 0x1122334455},
+                 {}, parse_command);
+    check_golden("forget_extent", forget_extent{.number = 0x0102030405060708}, {}, parse_command);
 }
 
 TEST_CASE("golden: reports") {
@@ -113,7 +119,7 @@ TEST_CASE("golden: reports") {
                  {}, parse_report);
     const bytes id = test::counting_bytes(20);
     check_golden("hello",
-                 hello{.version = 6, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
+                 hello{.version = 7, .pid = 4242, .nonce = 0x1122334455667788, .build_id = id}, {},
                  parse_report);
     check_golden("progress",
                  progress_header{.sequence = 0x0102030405060708, .sink = 3, .skipped = 0x01020304},

@@ -35,7 +35,7 @@ bytes random_frame(seeded& random) {
     const std::span<const std::byte> payload(
         pattern.data(), random.one_in(50) ? random.below(pattern.size()) : random.below(100));
     const std::string text(random.below(40), 'x');
-    switch (random.below(9)) {
+    switch (random.below(11)) {
     case 0:
         return test::make_frame(task_header{.id = random.any(), .name = text}, payload);
     case 1:
@@ -54,6 +54,10 @@ bytes random_frame(seeded& random) {
             reply_header{.sequence = 1, .outcome = reply_outcome::threw, .text = text}, payload);
     case 7:
         return test::make_frame(progress_header{.sequence = random.any()}, payload);
+    case 8:
+        return test::make_frame(extent_header{.number = random.any(), .bytes = random.any()});
+    case 9:
+        return test::make_frame(forget_extent{random.any()});
     default:
         return test::make_frame(reply_header{.sequence = random.any()}, payload);
     }

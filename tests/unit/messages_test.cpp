@@ -65,6 +65,8 @@ TEST_CASE("messages: commands come back as they were") {
     check_command(request_exit{});
     check_command(clean_up{});
     check_command(clean_up{.limit = UINT64_MAX});
+    check_command(extent_header{.number = 1, .bytes = 0x0102030405060708, .inode = 3});
+    check_command(forget_extent{.number = 0x0102030405060708});
 }
 
 TEST_CASE("messages: reports come back as they were") {

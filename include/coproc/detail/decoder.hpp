@@ -14,8 +14,9 @@
 namespace coproc {
 
 namespace detail {
+struct array_references;
 struct records;
-}
+} // namespace detail
 
 /**
  * @brief Says that bytes from the other side are not the values that they should be.
@@ -97,6 +98,7 @@ public:
     [[noreturn]] void fail(const char* what) const { fail(what, position()); }
 
 private:
+    friend struct detail::array_references;
     friend struct detail::records;
 
     /// Reads a part of a message; places are still counted from the beginning of the whole.

@@ -16,7 +16,7 @@ struct drop_luggage {
 
 using luggage_ptr = std::unique_ptr<luggage, drop_luggage>;
 
-/// The same sinks with the same numbers, for another task. Null if it is null.
+/// The same sinks with the same numbers and the same arrays, for another task. Null if it is null.
 COPROC_API luggage_ptr copy(const luggage*);
 
 /// From an encoder to the submit that it belongs to.

@@ -39,7 +39,7 @@ void convert(types<>, Then&& then) {
 }
 template <class P, class... Rest, class Then, class Arg, class... Args>
 void convert(types<P, Rest...>, Then&& then, Arg&& arg, Args&&... args) {
-    const typename parameter<P>::value_type& value = std::forward<Arg>(arg);
+    const typename converted<P, std::remove_cvref_t<Arg>>::type& value = std::forward<Arg>(arg);
     convert(
         types<Rest...>{}, [&](const auto&... rest) { then(value, rest...); },
         std::forward<Args>(args)...);

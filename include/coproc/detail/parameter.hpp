@@ -4,6 +4,7 @@
 
 #include <coproc/codec.hpp>
 #include <coproc/codecs/vector.hpp>
+#include <coproc/detail/array_references.hpp>
 #include <coproc/detail/sequence.hpp>
 
 #include <cstddef>
@@ -16,7 +17,23 @@
 #include <utility>
 #include <vector>
 
+namespace coproc {
+
+template <class T>
+class shared_array;
+
+} // namespace coproc
+
 namespace coproc::detail {
+
+struct array_access;
+
+/// Values that travel to a task and not back, and may hold something that ends with it: an rvalue
+/// is consumed.
+template <class T>
+concept argument_only = requires {
+    typename codec<T>::argument_only;
+};
 
 /// A parameter that takes the decoded value: `T`, `const T&`, `T&&`.
 template <class P, class Value = std::remove_cvref_t<P>>
@@ -25,6 +42,10 @@ struct parameter {
     using held = Value;       // what lives in the worker while the function runs
 
     static void encode(encoder& out, const Value& value) { out.write(value); }
+    static void encode(encoder& out, Value&& value) requires argument_only<Value> {
+        const Value consumed(std::move(value));
+        out.write(consumed);
+    }
     static held decode(decoder& in) { return in.read<Value>(); }
     static P&& pass(held& value) noexcept { return static_cast<P&&>(value); }
 };
@@ -70,10 +91,16 @@ struct parameter<P, std::span<const T, Extent>> {
     using parts = types<T>;
     using storage = std::conditional_t<viewable<T>, std::span<const T>, std::vector<T>>;
 
-    /// Elements that cannot be looked at in place are decoded into a vector.
+    /// Elements that cannot be looked at in place are decoded into a vector, and those of a
+    /// shared_array are not in the message.
     struct held {
         explicit held(storage decoded) : elements(std::move(decoded)), view(elements) {}
+        explicit held(array_part shared)
+            : memory(std::move(shared.memory)),
+              view(reinterpret_cast<const T*>(shared.bytes.data()),
+                   shared.bytes.size() / sizeof(T)) {}
         storage elements;
+        array_ptr memory;
         value_type view; // stays good when a vector is moved
     };
 
@@ -87,7 +114,19 @@ struct parameter<P, std::span<const T, Extent>> {
             }
         }
     }
+    template <class Access = array_access>
+    static void encode(encoder& out, const shared_array<T>& array) {
+        array_references::write_as_sequence(out, Access::part_of(array));
+    }
+    template <class Access = array_access>
+    static void encode(encoder& out, shared_array<T>&& array) {
+        const shared_array<T> consumed(std::move(array));
+        encode(out, consumed);
+    }
     static held decode(decoder& in) {
+        if (Extent == std::dynamic_extent && array_references::begins_here(in)) {
+            return held(array_references::read(in, sizeof(T), alignof(T)));
+        }
         storage elements = decode_elements(in);
         if (Extent != std::dynamic_extent && elements.size() != Extent) {
             in.fail("a span has the wrong length");
@@ -104,6 +143,17 @@ private:
             return in.read<std::vector<T>>();
         }
     }
+};
+
+/// What an argument is before it is encoded for a parameter: the parameter's type, but for a
+/// shared_array, which would be copied.
+template <class P, class Arg, class View = std::remove_cvref_t<P>>
+struct converted {
+    using type = typename parameter<P>::value_type;
+};
+template <class P, class T>
+struct converted<P, shared_array<T>, std::span<const T>> {
+    using type = shared_array<T>;
 };
 
 /// A C string: its bytes with the zero at the end, or no byte at all for a null pointer.

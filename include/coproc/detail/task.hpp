@@ -161,7 +161,7 @@ consteval auto examine_result() {
     if constexpr (std::is_void_v<R>) {
         return accepted{};
     } else {
-        using found = decltype(examine<value>());
+        using found = decltype(examine<value, in_result>());
         constexpr bool dangles =
             found::reason == refusal::pointer || found::reason == refusal::view;
         if constexpr (dangles) {

@@ -31,6 +31,7 @@ enum class refusal {
     no_codec,
     awaitable,
     result,
+    argument_only,
 };
 
 // Where the reason lies, as a list of types that compilers print: the argument (counted from 1),
@@ -139,11 +140,16 @@ consteval auto examine_parts(types<Parts...>, std::index_sequence<I...>) {
         accepted{}, inside<step<T, I + 1, Parts>>(examine<std::remove_cv_t<Parts>, Seen...>())...);
 }
 
+/// Among the types that a type is inside of: the outermost is a result.
+struct in_result;
+
 /// Judges a type by its codec and by those of its parts. A type inside itself adds nothing new.
 template <class T, class... Seen>
 consteval auto examine() {
     if constexpr ((std::is_same_v<T, Seen> || ...)) {
         return accepted{};
+    } else if constexpr (argument_only<T> && (std::is_same_v<in_result, Seen> || ...)) {
+        return verdict<refusal::argument_only>{};
     } else if constexpr (has_parts<T>) {
         return []<class... Parts>(types<Parts...> parts) {
             return examine_parts<T, Seen..., T>(parts, std::index_sequence_for<Parts...>{});
