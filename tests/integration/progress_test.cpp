@@ -222,8 +222,6 @@ asio::awaitable<void> codecs_that_throw() {
     co_await std::move(third);
 }
 
-progress_sink<int> give_back(progress_sink<int> sink) { return sink; }
-
 int pass_on(const progress_sink<int>& sink) {
     coproc::executor mine(coproc::own_thread, {.max_workers = 1});
     return static_cast<int>(mine.submit(count_to, 1, sink).get().error().code().value());
@@ -235,9 +233,6 @@ asio::awaitable<void> sinks_travel_as_arguments_only() {
     progress<int> numbers(executor);
     auto sink = numbers.sink();
     CHECK_THROWS_AS(sink(1), std::logic_error);
-    const auto returned = co_await executor.submit(give_back, sink);
-    REQUIRE(returned.has_error());
-    CHECK(returned.error() == errc::encode_failed);
     const auto passed = co_await executor.submit(pass_on, sink);
     CHECK(passed.value() == static_cast<int>(errc::encode_failed));
 

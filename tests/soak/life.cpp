@@ -1,0 +1,299 @@
+#include "soak/life.hpp"
+
+#include "soak/tasks.hpp"
+
+#include <coproc/event.hpp>
+#include <coproc/map.hpp>
+
+#include <asio/experimental/awaitable_operators.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <ranges>
+#include <utility>
+#include <variant>
+
+namespace soak {
+namespace {
+
+using coproc::errc;
+using namespace std::chrono_literals;
+
+/// Codes that a result may have besides its value.
+using codes = std::set<errc>;
+
+class life {
+public:
+    life(std::uint64_t seed, tally& all) : random_(seed), all_(all) {}
+
+    asio::awaitable<void> run();
+
+private:
+    int any(int below) { return std::uniform_int_distribution<int>(0, below - 1)(random_); }
+    bool one_in(int n) { return any(n) == 0; }
+
+    coproc::executor_options options();
+    void observe(const coproc::event&);
+    asio::awaitable<void> client(coproc::executor& executor);
+    asio::awaitable<void> one_task(coproc::executor& executor);
+    asio::awaitable<void> one_map(coproc::executor& executor);
+    asio::awaitable<void> one_cancelled(coproc::executor& executor);
+    asio::awaitable<void> meddle(coproc::executor& executor);
+    asio::awaitable<void> end(coproc::executor& executor);
+    asio::awaitable<void> sleep(int milliseconds);
+
+    template <class F, class... Args>
+    auto submit(coproc::executor& executor, const coproc::task_options& options, F function,
+                Args... args) {
+        ++all_.submitted;
+        return executor.submit(options, function, std::move(args)...);
+    }
+
+    template <class R>
+    void check(const coproc::result<R>& got, const std::optional<R>& wanted, const codes& allowed,
+               const char* what) {
+        if (got) {
+            ++all_.values;
+            if (!wanted || *wanted != got.value()) {
+                complain(std::string(what) + ": a wrong value");
+            }
+            return;
+        }
+        const auto code = static_cast<errc>(got.error().code().value());
+        ++all_.failures[code];
+        if (!allowed.contains(code) && !always_possible(got.error(), code)) {
+            complain(std::string(what) + ": " + got.error().message());
+        }
+    }
+
+    /// What others do to the executor and its workers.
+    bool always_possible(const coproc::failure& why, errc code) const {
+        return (code == errc::executor_shutdown && stopped_) ||
+               (code == errc::worker_terminated &&
+                why.certainty() != coproc::certainty::not_started);
+    }
+
+    void complain(std::string what) {
+        if (all_.wrong++ == 0) {
+            all_.first_wrong = std::move(what);
+        }
+    }
+
+    std::mt19937_64 random_;
+    tally& all_;
+    std::set<int> pids_; // of workers
+    bool stopped_ = false;
+};
+
+coproc::executor_options life::options() {
+    coproc::executor_options made{.max_workers = static_cast<std::size_t>(1 + any(4))};
+    if (one_in(3)) {
+        made.idle_timeout = std::chrono::milliseconds(1 + any(20));
+    }
+    if (one_in(4)) {
+        made.min_workers = 1;
+    }
+    if (one_in(4)) {
+        made.max_tasks_per_worker = static_cast<std::size_t>(1 + any(20));
+    }
+    if (one_in(4)) {
+        made.max_worker_age = std::chrono::milliseconds(20 + any(200));
+    }
+    made.initializers = {coproc::call(load, 7)};
+    made.leak = {.period = 50ms, .max_growth = 20'000'000};
+    made.capture_output = one_in(4);
+    made.observer = [this](const coproc::event& e) { observe(e); };
+    return made;
+}
+
+void life::observe(const coproc::event& e) {
+    if (const auto* started = std::get_if<coproc::worker_started>(&e)) {
+        ++all_.workers;
+        pids_.insert(started->worker.pid);
+    } else if (const auto* ended = std::get_if<coproc::worker_ended>(&e)) {
+        pids_.erase(ended->worker.pid);
+    }
+}
+
+asio::awaitable<void> life::sleep(int milliseconds) {
+    asio::steady_timer timer(co_await asio::this_coro::executor,
+                             std::chrono::milliseconds(milliseconds));
+    asio::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+asio::awaitable<void> life::one_task(coproc::executor& executor) {
+    const int n = any(1000);
+    switch (any(10)) {
+    case 0: {
+        const auto got = co_await submit(executor, {}, end_process, n);
+        check(got, std::optional<int>(), {errc::worker_terminated}, "a crash");
+        break;
+    }
+    case 1: {
+        const auto got = co_await submit(executor, {}, refuse, n);
+        check(got, std::optional<int>(), {errc::task_threw}, "a throw");
+        break;
+    }
+    case 2: {
+        const auto got = co_await submit(executor, {}, leak, std::size_t{2'000'000});
+        if (got) {
+            ++all_.values; // whatever worker it was
+        } else {
+            check(got, std::optional<int>(), {}, "a leak");
+        }
+        break;
+    }
+    case 3: {
+        const coproc::task_options limited{.run_timeout = 5ms, .grace = 5ms};
+        const auto got = co_await submit(executor, limited, work, 2000, one_in(2));
+        check(got, std::optional<int>(), {errc::timed_out}, "a task that takes too long");
+        break;
+    }
+    case 4: {
+        const std::string text(static_cast<std::size_t>(n) * 2000, 'e');
+        const auto got = co_await submit(executor, {}, echo, text);
+        check(got, std::optional<std::string>(text), {}, "an echo");
+        break;
+    }
+    case 5: {
+        const coproc::task_options again{.retries = 3};
+        const auto got = co_await submit(executor, again, twice, n);
+        check(got, std::optional<int>(2 * n), {}, "a task with retries");
+        break;
+    }
+    case 6: {
+        const auto got = co_await submit(executor, {}, retire_sometimes, n);
+        check(got, std::optional<int>(n), {}, "a task that retires its worker");
+        break;
+    }
+    case 7: {
+        const auto got = co_await submit(executor, {}, loaded);
+        check(got, std::optional<int>(7), {}, "what an initializer made");
+        break;
+    }
+    default: {
+        const coproc::task_options options{.timeout = 30s, .priority = any(3)};
+        const auto got = co_await submit(executor, options, twice, n);
+        check(got, std::optional<int>(2 * n), {}, "a task");
+    }
+    }
+}
+
+asio::awaitable<void> life::one_map(coproc::executor& executor) {
+    const coproc::map_options options{.in_flight = static_cast<std::size_t>(any(8)),
+                                      .chunk_size = static_cast<std::size_t>(any(6))};
+    auto doubled = executor.map(options, twice, std::views::iota(0, 40));
+    while (const auto next = co_await doubled.async_next(asio::use_awaitable)) {
+        ++all_.submitted;
+        const std::optional<int> wanted(2 * static_cast<int>(next->index));
+        check<int>(*next, wanted, {}, "an element of a map");
+        if (one_in(100)) {
+            co_return; // and lets the stream go
+        }
+    }
+}
+
+asio::awaitable<void> life::one_cancelled(coproc::executor& executor) {
+    const coproc::task_options options{.grace = std::chrono::milliseconds(any(5))};
+    auto job = submit(executor, options, work, any(30), one_in(2));
+    if (one_in(3)) {
+        ++all_.unseen;
+        if (one_in(2)) {
+            std::move(job).detach();
+        }
+        co_return; // else it is dropped
+    }
+    co_await sleep(any(10));
+    job.cancel();
+    const auto got = co_await std::move(job);
+    if (got) {
+        ++all_.values;
+    } else {
+        check(got, std::optional<int>(), {errc::cancelled}, "a cancelled task");
+    }
+}
+
+asio::awaitable<void> life::client(coproc::executor& executor) {
+    for (int left = 10 + any(40); left > 0; --left) {
+        if (one_in(12)) {
+            co_await one_map(executor);
+        } else if (one_in(6)) {
+            co_await one_cancelled(executor);
+        } else {
+            co_await one_task(executor);
+        }
+    }
+}
+
+/// Until it is cancelled.
+asio::awaitable<void> life::meddle(coproc::executor& executor) {
+    const bool stops = one_in(8);
+    for (;;) {
+        asio::steady_timer timer(co_await asio::this_coro::executor,
+                                 std::chrono::milliseconds(1 + any(30)));
+        co_await timer.async_wait(asio::use_awaitable);
+        switch (any(4)) {
+        case 0:
+            executor.resize(static_cast<std::size_t>(1 + any(5)));
+            break;
+        case 1:
+            if (!pids_.empty()) { // known to be unreaped, if it is not in these very events
+                ::kill(*pids_.begin(), one_in(2) ? SIGKILL : SIGTERM);
+            }
+            break;
+        case 2:
+            if (stops && one_in(4)) {
+                stopped_ = true;
+                executor.stop();
+            }
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+asio::awaitable<void> life::end(coproc::executor& executor) {
+    stopped_ = true;
+    switch (any(5)) {
+    case 0:
+        co_await executor.async_shutdown({}, asio::use_awaitable);
+        break;
+    case 1:
+        co_await executor.async_shutdown({.mode = coproc::shutdown_mode::cancel_queued},
+                                         asio::use_awaitable);
+        break;
+    case 2:
+        co_await executor.async_shutdown({.mode = coproc::shutdown_mode::kill},
+                                         asio::use_awaitable);
+        break;
+    case 3:
+        executor.stop();
+        break;
+    default:
+        break; // destroyed as it is
+    }
+}
+
+asio::awaitable<void> life::run() {
+    using namespace asio::experimental::awaitable_operators;
+    ++all_.executors;
+    coproc::executor executor(co_await asio::this_coro::executor, options());
+    co_await ((client(executor) && client(executor) && client(executor)) || meddle(executor));
+    co_await end(executor);
+}
+
+} // namespace
+
+asio::awaitable<void> live(std::uint64_t seed, tally& all) {
+    life one(seed, all);
+    co_await one.run();
+}
+
+} // namespace soak
