@@ -29,6 +29,7 @@ pool::limits limits_for(const executor_options& options) {
     limits.max_age = options.max_worker_age;
     limits.max_window = memory::slot_count;
     limits.max_failed_starts = options.max_failed_starts;
+    limits.watch_idle = options.watch_idle;
     limits.start_timeout = options.start_timeout;
     limits.initializer_timeout = options.initializer_timeout;
     limits.exit_timeout = options.exit_timeout;
@@ -370,7 +371,11 @@ void executor_impl::arm_timer() {
     if (options_.leak.hard != no_bound && pool_.needs_attention()) {
         next = std::min(next, next_look_);
     }
-    if (next == clock::time_point::max() || (timer_set_ && timer_at_ <= next)) {
+    if (next == clock::time_point::max()) {
+        disarm_timer(); // it would keep the loop
+        return;
+    }
+    if (timer_set_ && timer_at_ <= next) {
         return; // a timer that is early does no harm
     }
     timer_set_ = true;
@@ -381,6 +386,13 @@ void executor_impl::arm_timer() {
             self->on_timer();
         }
     });
+}
+
+void executor_impl::disarm_timer() {
+    if (timer_set_) {
+        timer_->cancel();
+        timer_set_ = false;
+    }
 }
 
 void executor_impl::on_timer() {

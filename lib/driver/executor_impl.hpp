@@ -94,6 +94,7 @@ private:
     static void refuse(job_core&, errc, std::string cause);
     std::string describe_level() const;
     void arm_timer();
+    void disarm_timer();
     void on_timer();
 
     // performing.cpp: the pool's actions

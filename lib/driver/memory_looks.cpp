@@ -27,6 +27,9 @@ void executor_impl::look_at_memory(worker_link& l, std::uint32_t worker, clock::
         l.memory->not_measured(now);
         return;
     }
+    if (known.retired == retire_reason::none) {
+        l.memory->kept();
+    }
     switch (l.memory->measured(*bytes, now)) {
     case memory_watch::advice::nothing:
     case memory_watch::advice::retire:

@@ -301,9 +301,8 @@ void executor_impl::rest() {
             }
         }
     }
-    if (!attention && timer_set_) {
-        timer_->cancel();
-        timer_set_ = false;
+    if (!attention) {
+        disarm_timer();
     }
 }
 

@@ -108,10 +108,11 @@ void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire
         }
         l.stray_parts = 0;
         pool::task* const owner = pool_.owner(worker, reply->sequence);
+        if (l.memory) { // one that was given up grows its worker, too
+            l.memory->ended(owner != nullptr ? static_cast<job_core&>(*owner).key()
+                                             : pool::function_key());
+        }
         if (owner != nullptr) {
-            if (l.memory) {
-                l.memory->ended(static_cast<job_core&>(*owner).key());
-            }
             try {
                 store(static_cast<job_core&>(*owner), l, *reply, frame, source);
             } catch (const std::bad_alloc&) {
@@ -237,7 +238,9 @@ void executor_impl::store(job_core& job, worker_link& l, const wire::reply_heade
 }
 
 void executor_impl::take_hello(worker_link& l, std::uint32_t worker, const wire::hello& hello) {
-    if (hello.nonce != l.nonce) {
+    if (std::exchange(l.greeted, true)) {
+        misbehaved(l, worker, "it said hello twice");
+    } else if (hello.nonce != l.nonce) {
         misbehaved(l, worker, "it is not the process that was started");
     } else if (hello.version != wire::protocol_version) {
         misbehaved(l, worker,
@@ -255,11 +258,16 @@ void executor_impl::take_hello(worker_link& l, std::uint32_t worker, const wire:
 
 void executor_impl::initialize(worker_link& l, std::uint32_t worker) {
     pool_.greeted(worker, clock::now());
-    for (const call& next : options_.initializers) {
-        if (const char* const why = l.initialize(next, l.initializers)) {
-            misbehaved(l, worker, std::string("an initializer cannot be called: ") + why);
-            return;
+    try {
+        for (const call& next : options_.initializers) {
+            if (const char* const why = l.initialize(next, l.initializers)) {
+                misbehaved(l, worker, std::string("an initializer cannot be called: ") + why);
+                return;
+            }
         }
+    } catch (const std::bad_alloc&) {
+        misbehaved(l, worker, "there was no memory for what it should be sent");
+        return;
     }
     l.dirty = true;
     dirty_.push_back(worker);

@@ -126,9 +126,12 @@ reusable_registry::entry reusable_registry::make(unsigned depth, executor_option
                                                  std::optional<std::size_t> max_workers) {
     const std::size_t size = max_workers.value_or(options.min_workers);
     check_size(size);
-    options.max_workers = std::max(size, options.min_workers);
+    const std::size_t least = options.min_workers;
+    options.max_workers = std::max(size, least);
     entry fresh = make(depth, std::move(options));
-    fresh.impl->resize(size);
+    if (size < least) {
+        fresh.impl->resize(size);
+    }
     return fresh;
 }
 

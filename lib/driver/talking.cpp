@@ -138,7 +138,7 @@ void executor_impl::take_all(worker_link& l, std::uint32_t worker) {
     take_frames(l, worker);
     take_ring(l, worker);
     look_for_crash(l, worker);
-    if (std::exchange(l.retires, false)) { // the reply of the task that asked for it is here, too
+    if (std::exchange(l.retires, false)) { // the reply of the task that asked for it may be, too
         pool_.retire(worker, retire_reason::asked, clock::now(), actions_);
     }
     const std::size_t replies = std::exchange(l.replies, 0);

@@ -102,6 +102,7 @@ public:
     bool shot = false;            ///< it got SIGKILL from us, and not because it had ended
     bool reaped = false;          ///< the process is; what it wrote may not have been taken yet
     bool gone = false;            ///< the pool has been told that it exited
+    bool greeted = false;         ///< it has said hello
     std::size_t initializers = 0; ///< that it has not answered
     std::size_t replies = 0;      ///< since the pool was last told
     bool reported = false;        ///< progress, since the ring was last looked at

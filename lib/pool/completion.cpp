@@ -71,12 +71,12 @@ void pool::make_room_for_submit(std::size_t max_workers, actions& out) {
 // Nobody listened to workers that start or clean up while there was nothing to do: their time
 // starts again.
 void pool::listen_again(time_point now) {
-    if (needs_attention()) {
+    if (limits_.watch_idle || needs_attention()) {
         return;
     }
     for (worker& w : workers_) {
         if (w.state == worker_state::starting) {
-            w.limit = after(now, limits_.start_timeout);
+            w.limit = after(now, w.greeted ? limits_.initializer_timeout : limits_.start_timeout);
         } else if (w.clean_limit != never) {
             w.clean_limit = after(now, limits_.exit_timeout);
         }

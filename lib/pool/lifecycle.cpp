@@ -25,6 +25,7 @@ void pool::start_failed(std::uint32_t index, errc code, time_point now, actions&
 void pool::greeted(std::uint32_t index, time_point now) {
     worker& w = workers_[index];
     if (w.state == worker_state::starting && !w.killed) {
+        w.greeted = true;
         w.limit = after(now, limits_.initializer_timeout);
     }
 }

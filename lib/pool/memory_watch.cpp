@@ -50,4 +50,10 @@ memory_watch::advice memory_watch::cleaned(std::uint64_t bytes) {
     return advice::nothing;
 }
 
+void memory_watch::kept() {
+    if (state_ == state::leaking) {
+        state_ = state::watching;
+    }
+}
+
 } // namespace coproc::pool

@@ -64,6 +64,8 @@ public:
     void not_measured(time_point now) { next_ = after(now, limits_.period); }
     /// It has cleaned up and measured itself; 0: it could not, and the last measure counts.
     advice cleaned(std::uint64_t bytes);
+    /// It leaks, and is not to be replaced: whoever let it go for another reason keeps it.
+    void kept();
 
     // ---- what is known
 

@@ -46,6 +46,8 @@ struct limits {
     /// A pipe that holds this many bytes gets no further task.
     std::size_t max_pipe_bytes = 256 * 1024;
     unsigned max_failed_starts = 5;
+    /// Workers are listened to also while nothing waits for them.
+    bool watch_idle = false;
     /// From the start of a process to its hello.
     duration start_timeout = std::chrono::seconds(30);
     /// From its hello until it is ready, if it has something to do before.

@@ -2,6 +2,8 @@
 
 #include "pool/task.hpp"
 
+#include <algorithm>
+
 // When a replacement for a worker that was of no use may start, and when to give up. A worker is of
 // no use if it dies before it is ready, or if it was given tasks and dies before it has begun one:
 // such tasks go to the next worker, and so would kill one after the other for ever. A worker that
@@ -49,13 +51,13 @@ public:
     time_point next_start() const { return next_start_; }
 
 private:
-    // None, 10, 20, 40 ms ... 1.28 s: what is short for a moment (processes, memory, descriptors)
-    // gets that moment.
+    // None, 10, 20, 40 ms ... 41 s: what is short for a moment (processes, memory, descriptors)
+    // gets that moment, and what fails for ever costs next to nothing while others do the work.
     duration delay() const {
         if (failures_ <= 1) {
             return duration::zero();
         }
-        const unsigned doublings = failures_ - 2 < 7 ? failures_ - 2 : 7;
+        const unsigned doublings = std::min(failures_ - 2, 12u);
         return std::chrono::milliseconds(10) * (1u << doublings);
     }
 

@@ -213,7 +213,7 @@ void pool::dismiss(worker& w, time_point now, actions& out) {
     if (w.state == worker_state::starting) {
         if (!w.dismissed) {
             w.dismissed = true;
-            if (observed_) {
+            if (observed_ && w.launched) {
                 record(event_kind::worker_retired, w).retired = retire_reason::resized;
             }
         }

@@ -143,6 +143,7 @@ struct worker {
     bool leaving = false;   ///< takes no more tasks, and is asked to exit when it has none
     retire_reason retired = retire_reason::none; ///< why it shall go, once its successor is ready
     bool launched = false;                       ///< there is a process
+    bool greeted = false;                        ///< it has said hello
     std::uint64_t number = 0;                    ///< among all workers of the pool, from 1
     std::uint32_t slot = 0;      ///< its stable number for users; free again once it is stopping
     std::uint32_t given = 0;     ///< tasks that it was given and that were not taken back

@@ -14,7 +14,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <stdexcept>
 
 #include <sys/mman.h>
@@ -87,10 +89,16 @@ int scribble(int byte) {
     return static_cast<int>(pages.size());
 }
 
+std::string hello() {
+    std::ifstream file(COPROC_TEST_DATA "/hello.bin", std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 asio::awaitable<void> liars() {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor(loop, {.max_workers = 1, .max_message_bytes = 1 << 20});
     const std::vector<std::string> lies{
+        hello(),                     // which a worker says once
         std::string(1, '\xff'),      // less than a header, and no end
         std::string(64, '\xff'),     // no header
         std::string(100000, '\xff'), // more than a buffer of it

@@ -15,6 +15,7 @@
 #include <memory>
 #include <numeric>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -197,6 +198,30 @@ asio::awaitable<void> one_worker(coproc::leak_options leaks, state_of_worker (*t
     const auto cleaned_up = co_await executor.submit(times_cleaned);
     CHECK((cleaned_up.value() > 0) == (task == fill_cache));
     CHECK(executor.stats().started_workers == 1);
+}
+
+void leak_when_asked_to_stop(const std::stop_token& stop, const std::string& name) {
+    const auto other = test::visit(name);
+    while (!stop.stop_requested()) {
+        ::usleep(100);
+    }
+    leak(30 * mb);
+}
+
+asio::awaitable<void> leaks_of_given_up_tasks() {
+    const auto loop = co_await asio::this_coro::executor;
+    const coproc::leak_options leaks{.period = always, .max_growth = 60 * mb};
+    coproc::executor executor(loop, {.max_workers = 1, .leak = leaks});
+    test::meeting meeting(loop);
+    for (int i = 0; i < 20; ++i) {
+        auto job = executor.submit({.grace = 1h}, leak_when_asked_to_stop, meeting.name());
+        const auto here = co_await meeting.arrival();
+        job.cancel();
+        const auto got = co_await std::move(job);
+        CHECK(got.error() == errc::cancelled);
+    }
+    CHECK(executor.stats().started_workers > 1);
+    CHECK(executor.stats().crashed_workers == 0);
 }
 
 asio::awaitable<void> takes_much_and_frees_it() {
@@ -387,6 +412,9 @@ TEST_CASE("a hook that gives memory back saves its worker", "[leak][process]") {
 }
 TEST_CASE("a hook that hangs costs its worker, and no task", "[leak][process]") {
     test::run(hook_that_hangs());
+}
+TEST_CASE("tasks that were given up count as others do", "[leak][process]") {
+    test::run(leaks_of_given_up_tasks());
 }
 TEST_CASE("a worker that leaks works until its successor is ready", "[leak][process]") {
     test::run(no_dip());

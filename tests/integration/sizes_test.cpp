@@ -119,6 +119,18 @@ asio::awaitable<void> warm_until_cancelled(asio::cancellation_type type) {
     CHECK(executor.stats().started_workers == 2); // those that were on their way
 }
 
+/// What a worker that has left might have taken is over with it.
+void shut_down_while_idle_workers_are_watched() {
+    asio::io_context loop;
+    coproc::executor executor(loop, {.max_workers = 1, .exit_timeout = 1h, .watch_idle = true});
+    auto job = executor.submit(same, 1);
+    bool ended = false;
+    executor.async_shutdown({}, [&](coproc::shutdown_report) { ended = true; });
+    test::run(loop);
+    CHECK(ended);
+    CHECK(job.ready());
+}
+
 asio::awaitable<void> kept() {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor(loop, {.max_workers = 4, .min_workers = 2});
@@ -313,6 +325,9 @@ asio::awaitable<void> old_ones_go() {
 
 } // namespace
 
+TEST_CASE("run returns when a shutdown is over, also where idle workers are watched", "[sizes]") {
+    shut_down_while_idle_workers_are_watched();
+}
 TEST_CASE("workers are started as tasks need them, not all at once", "[sizes]") {
     test::run(grown_on_demand());
 }

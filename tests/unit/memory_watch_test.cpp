@@ -151,6 +151,22 @@ TEST_CASE("memory: a worker is advised to be replaced once", "[pool][memory]") {
     }
 }
 
+TEST_CASE("memory: one that leaks and is kept all the same is advised to be replaced again",
+          "[pool][memory]") {
+    watched w;
+    w.bring_to(state::leaking);
+    w.watch.kept();
+    CHECK(w.after_task(200 * mb) == advice::nothing);
+    CHECK(w.after_task(800 * mb) == advice::clean_up);
+    CHECK(w.watch.cleaned(800 * mb) == advice::retire);
+    for (const state s : {state::fresh, state::watching, state::cleaning}) {
+        watched other;
+        other.bring_to(s);
+        other.watch.kept();
+        CHECK(other.watch.now() == s);
+    }
+}
+
 TEST_CASE("memory: the absolute limit does not ask for a reference", "[pool][memory]") {
     watched w;
     CHECK(w.after_task(60 * mb) == advice::clean_up);

@@ -178,7 +178,8 @@ TEST_CASE("starts that fail beside a working worker fail no task, and wait longe
     s.submit(t[0]);
     CHECK(s.submit(t[1]) == actions{stage(t[1], 0, 2), start(1)});
     CHECK(s.start_failed(1) == actions{start(1)});
-    for (const auto wait : {10ms, 20ms, 40ms, 80ms, 160ms, 320ms, 640ms, 1280ms, 1280ms}) {
+    for (const auto wait : {10ms, 20ms, 40ms, 80ms, 160ms, 320ms, 640ms, 1280ms, 2560ms, 5120ms,
+                            10240ms, 20480ms, 40960ms, 40960ms}) {
         CHECK(s.start_failed(1).empty());
         CHECK(s.until_tick() == wait);
         CHECK(s.tick_after(wait) == actions{start(1)});

@@ -185,6 +185,19 @@ TEST_CASE("each reason to let a worker go is told", "[pool][events]") {
         s.machine.retire(0, retire_reason::asked, s.now, s.out());
         CHECK(s.news() == events{retired(0, 1, retire_reason::memory)});
     }
+    SECTION("of one that has no process yet nothing is told") {
+        std::vector<task> t(3);
+        watched s(2);
+        for (task& each : t) {
+            s.submit(each);
+        }
+        s.news();
+        s.machine.resize(1, s.now, s.out());
+        CHECK(s.news() == events{{.kind = event_kind::resized, .size_before = 2, .size = 1}});
+        s.out().clear();
+        s.exited(1);
+        CHECK(s.news().empty());
+    }
     SECTION("the executor is made smaller, also before a worker is ready") {
         std::vector<task> t(3);
         watched s(2);

@@ -146,6 +146,24 @@ TEST_CASE("a start begins anew when a task comes after nobody waited for it", "[
     CHECK(s.until_tick() == 1000ms);
 }
 
+TEST_CASE("so do initializers, which keep their own time", "[pool]") {
+    std::array<task, 3> t;
+    pool::limits l = limits_for(1);
+    l.initializer_timeout = 7000ms;
+    l.watch_idle = GENERATE(false, true);
+    script s(l);
+    s.submit(t[0]);
+    s.machine.greeted(0, s.now);
+    s.now += 5000ms;
+    s.submit(t[1]);
+    CHECK(s.until_tick() == 2000ms); // somebody waited all the time
+    s.cancel(t[0], cancel_type::total);
+    s.cancel(t[1], cancel_type::total);
+    s.now += 1000ms;
+    s.submit(t[2]);
+    CHECK(s.until_tick() == (l.watch_idle ? 1000ms : 7000ms));
+}
+
 TEST_CASE("a worker that does not leave in time is killed", "[pool]") {
     script s(1);
     start_idle_worker(s);
