@@ -51,13 +51,15 @@ enum class errc {
     queue_full,
     /// The message of the arguments (not started) or of the result (the task ran) is too large.
     too_large,
-    /// A blocking call on a thread that runs the executor's loop would have waited for itself. The
-    /// task is withdrawn, as by cancel(total): it may have run.
+    /// A blocking call on a thread that runs the executor's loop would have waited for itself.
+    /// job::get withdraws its task, as cancel(total) does: it may have run. stream::get cancels the
+    /// rest likewise; other calls leave everything as it is.
     would_deadlock,
     /// Executors inside tasks of executors are nested deeper than the environment variable
     /// COPROC_MAX_DEPTH allows, or than 10. The task did not start.
     nesting_too_deep,
-    /// This process is a fork of the one that made the executor. The task did not start here.
+    /// This process is a fork of the one that made the executor. A task that is submitted here does
+    /// not start; one that was submitted before is the parent's, and may have run there.
     forked
 };
 

@@ -83,11 +83,15 @@ struct initiate_take {
 
     template <class Handler>
     void operator()(Handler&& handler) && {
-        const job_ptr core = job.take();
+        const job_ptr core = job.shared();
         auto& w = waiter_of<std::decay_t<Handler>, deliver_result<R>>::make(
             std::decay_t<Handler>(std::forward<Handler>(handler)), io_executor_of(*core));
-        w.assign_slot([core](asio::cancellation_type type) { withdraw(*core, strongest(type)); });
-        add_waiter(*core, w);
+        begin_or_abandon(w, [&] {
+            w.assign_slot(
+                [core](asio::cancellation_type type) { withdraw(*core, strongest(type)); });
+            add_waiter(*core, w);
+        });
+        static_cast<void>(job.take()); // it is withdrawn no more when it is dropped
     }
 
     job_handle job;
@@ -102,9 +106,13 @@ struct initiate_wait {
     void operator()(Handler&& handler) const {
         auto& w = waiter_of<std::decay_t<Handler>, deliver_nothing>::make(
             std::decay_t<Handler>(std::forward<Handler>(handler)), io_executor_of(*job));
-        w.assign_slot(
-            [core = job, self = &w](asio::cancellation_type) { stop_waiting(*core, self); });
-        add_waiter(*job, w);
+        w.ticket = new_ticket();
+        begin_or_abandon(w, [&] {
+            w.assign_slot([core = job, ticket = w.ticket](asio::cancellation_type) {
+                stop_waiting(*core, ticket);
+            });
+            add_waiter(*job, w);
+        });
     }
 
     job_ptr job;
@@ -127,7 +135,7 @@ struct initiate_wait {
  * @par Thread safety
  * cancel, ready, state and id: any thread, also while another one is in get or in async_wait's
  * initiation. Everything else: one thread at a time; after operator(), detach and a move the job is
- * empty.
+ * empty, and may only be destroyed or assigned to.
  */
 template <class R>
 class [[nodiscard("co_await it, keep it, or detach() it")]] job {

@@ -53,7 +53,8 @@ struct task_options {
     /// all runs together, the run time-out for each. Zero: never, which is right for what must not
     /// happen twice.
     unsigned retries = 0;
-    /// For messages and this_task::name(); copied by submit. Default: the function's name.
+    /// For messages and this_task::name(), which gives at most its first 4096 bytes; copied by
+    /// submit. Default: the function's name.
     std::string_view name = {};
 };
 static_assert(std::is_trivially_copyable_v<task_options>);
@@ -63,8 +64,9 @@ static_assert(std::is_trivially_copyable_v<task_options>);
 struct map_options {
     /// Most tasks at a time that are submitted and whose elements are not all taken: however long
     /// the range is, no more memory is needed. With chunks it counts these, so that in_flight *
-    /// chunk_size elements may be on their way. At most 2^24. 0: twice
-    /// executor_options::max_workers, but not more than max_queued.
+    /// chunk_size elements may be on their way. At most 2^24, and at most
+    /// executor_options::max_queued. 0: twice executor_options::max_workers, but not more than
+    /// that. Where others have filled the queue, an element fails with errc::queue_full.
     std::size_t in_flight = 0;
     /// Elements that travel in one task, fewer where the range ends, and where they would not fit
     /// into a message. For short functions: a task costs a few microseconds, an element of a large

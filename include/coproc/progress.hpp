@@ -91,9 +91,6 @@ public:
             std::addressof(value));
     }
 
-    /// The same, under a name.
-    void report(const T& value) const { (*this)(value); }
-
 private:
     friend class progress<T>;
     friend struct codec<progress_sink>;
@@ -171,9 +168,12 @@ struct initiate_next_report {
         auto& w = waiter_of<std::decay_t<Handler>, deliver_report_value<T>>::make(
             std::decay_t<Handler>(std::forward<Handler>(handler)), io_executor_of(*core),
             deliver_report_value<T>{core});
-        w.assign_slot(
-            [shared = core, self = &w](asio::cancellation_type) { stop_waiting(*shared, self); });
-        wait_for_value(*core, w);
+        begin_or_abandon(w, [&] {
+            w.assign_slot([shared = core, self = &w](asio::cancellation_type) {
+                stop_waiting(*shared, self);
+            });
+            wait_for_value(*core, w);
+        });
     }
 
     progress_ptr core;

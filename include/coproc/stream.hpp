@@ -44,9 +44,11 @@ struct initiate_next {
         auto& w = waiter_of<std::decay_t<Handler>, deliver_element<R>>::make(
             std::decay_t<Handler>(std::forward<Handler>(handler)), io_executor_of(*stream),
             deliver_element<R>{stream});
-        w.assign_slot(
-            [core = stream, self = &w](asio::cancellation_type) { stop_waiting(*core, self); });
-        wait_for_element(*stream, w);
+        begin_or_abandon(w, [&] {
+            w.assign_slot(
+                [core = stream, self = &w](asio::cancellation_type) { stop_waiting(*core, self); });
+            wait_for_element(*stream, w);
+        });
     }
 
     stream_ptr stream;
@@ -94,8 +96,10 @@ struct initiate_collect {
             std::decay_t<Handler>(std::forward<Handler>(handler)), io_executor_of(*core),
             deliver_collection<R>{collector<R>(std::move(stream)),
                                   asio::make_work_guard(io_executor_of(*core))});
-        w.assign_slot([core](asio::cancellation_type type) { cancel(*core, strongest(type)); });
-        complete_soon(*core, w);
+        begin_or_abandon(w, [&] {
+            w.assign_slot([core](asio::cancellation_type type) { cancel(*core, strongest(type)); });
+            complete_soon(*core, w);
+        });
     }
 
     stream_handle stream;

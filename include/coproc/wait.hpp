@@ -41,8 +41,11 @@ struct initiate_group_wait {
         auto& w = waiter_of<std::decay_t<Handler>, deliver_met>::make(
             std::decay_t<Handler>(std::forward<Handler>(handler)), io_executor_of(jobs),
             deliver_met{group});
-        w.assign_slot([group, self = &w](asio::cancellation_type) { stop_waiting(*group, self); });
-        wait_for_group(*group, w, timeout);
+        begin_or_abandon(w, [&] {
+            w.assign_slot(
+                [group, self = &w](asio::cancellation_type) { stop_waiting(*group, self); });
+            wait_for_group(*group, w, timeout);
+        });
     }
 
     std::vector<job_ptr> jobs;
@@ -78,11 +81,12 @@ std::vector<job_ptr> shared(const std::vector<job<R>>& jobs) {
  */
 template <class R>
 stream<R> as_completed(std::vector<job<R>> jobs) {
-    std::vector<detail::job_ptr> all = detail::shared(jobs); // what can fail comes first
+    detail::stream_ptr made =
+        detail::make_stream(detail::shared(jobs)); // what can fail comes first
     for (job<R>& j : jobs) {
-        std::move(j).detach();
+        static_cast<void>(detail::job_access::take(std::move(j))); // the stream withdraws it now
     }
-    return stream<R>(detail::make_stream(std::move(all)));
+    return stream<R>(std::move(made));
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 #include <typeinfo>
 #include <utility>
@@ -30,11 +31,22 @@ COPROC_API void init(int argc, char** argv);
 /// Whether this process was started as a worker. Also valid in static constructors. Any thread.
 COPROC_API bool in_worker() noexcept;
 
-/// The task that this thread runs. Outside of one they are: false, none, 0, "".
+/// The task that this thread runs. Outside of one they are: false, never stopped, none, 0, "".
 namespace this_task {
 /// Whether the task was cancelled or has timed out: it should end soon, its result may be of no
 /// use. Costs one load from memory; ask often.
 COPROC_API bool stop_requested() noexcept;
+/**
+ * @brief The same as a token, for what takes one or has a std::stop_callback.
+ *
+ * The one that a task gets which has a std::stop_token as its first parameter. Valid until the task
+ * ends; then its callbacks are gone, too. Made at the first use, with a thread that waits for the
+ * request: where only the task itself asks, stop_requested() is cheaper. Outside of a task it is
+ * one that is never stopped.
+ *
+ * @throws std::system_error  if there is no further thread
+ */
+COPROC_API std::stop_token stop_token();
 /// When the answer will be of no use any more, by either time-out.
 COPROC_API std::optional<std::chrono::steady_clock::time_point> deadline() noexcept;
 /// job::id() of the caller.

@@ -3,6 +3,7 @@
 #include "driver/executor_service.hpp"
 #include "driver/own_loop.hpp"
 
+#include <atomic>
 #include <cstring>
 #include <new>
 #include <stdexcept>
@@ -116,9 +117,19 @@ job_ptr submit_chunk(executor_impl& executor, encoder& message, luggage_ptr lugg
 
 bool is_done(const job_core& job) noexcept { return job.done(); }
 
-job_end end_of(const job_core& job) noexcept { return {job.has_value(), job.value()}; }
+job_end end_of(const job_core& job) noexcept {
+    return job.done() ? job_end{job.has_value(), job.value()} : job_end{.has_value = false};
+}
 
-failure failure_of(const job_core& job) { return job.why(); }
+failure failure_of(const job_core& job) {
+    if (!job.done()) { // nothing will come of it here
+        return make_failure({.code = errc::forked,
+                             .how_certain = certainty::may_have_run,
+                             .task_name = job.task_name(),
+                             .function = job.function});
+    }
+    return job.why();
+}
 
 failure undecodable(const job_core& job, const char* what) {
     return make_failure({.code = errc::decode_failed,
@@ -181,7 +192,14 @@ const asio::any_io_executor& io_executor_of(const job_core& job) noexcept {
 
 void add_waiter(job_core& job, waiter& w) { owner_of(job).add_waiter(job, w); }
 
-void stop_waiting(job_core& job, const waiter* w) noexcept { owner_of(job).stop_waiting(job, w); }
+std::uint64_t new_ticket() noexcept {
+    static constinit std::atomic<std::uint64_t> last = 0;
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+void stop_waiting(job_core& job, std::uint64_t ticket) noexcept {
+    owner_of(job).stop_waiting(job, ticket);
+}
 
 void withdraw(job_core& job, withdrawal how) noexcept { owner_of(job).withdraw(job, how); }
 
@@ -190,6 +208,9 @@ void detach(job_ptr job) { // NOLINT(performance-unnecessary-value-param): it en
 }
 
 bool block_until_done(job_core& job) {
+    if (owner_of(job).forked()) {
+        return true;
+    }
     if (!job.done() && runs_on_this_thread(owner_of(job).io_executor())) {
         return false;
     }

@@ -189,6 +189,13 @@ void detail::check_options(const map_options& given) {
     }
 }
 
+void detail::check_in_flight(const map_options& given, std::size_t max_queued) {
+    if (given.in_flight > max_queued) {
+        refuse("map_options::in_flight must be at most executor_options::max_queued, which is " +
+               std::to_string(max_queued));
+    }
+}
+
 void detail::check_options(const shutdown_options& given) {
     if (given.mode < shutdown_mode::drain || given.mode > shutdown_mode::kill) {
         refuse("shutdown_options::mode must be one of drain, cancel_queued and kill");

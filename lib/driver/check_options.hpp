@@ -13,5 +13,7 @@ namespace coproc::detail {
 [[nodiscard]] std::size_t max_nesting_depth();
 /// Throws std::invalid_argument for what `max_workers` cannot be.
 void check_size(std::size_t max_workers);
+/// What is submitted at once is not to fail because the queue cannot hold it.
+void check_in_flight(const map_options&, std::size_t max_queued);
 
 } // namespace coproc::detail

@@ -124,6 +124,8 @@ std::pair<reuse::state, std::size_t> executor_impl::look_for_reuse() const {
     return {is, pool_.max_workers()};
 }
 
+std::size_t executor_impl::max_workers() const { return look_for_reuse().second; }
+
 void executor_impl::loop_ends() noexcept {
     if (forked()) {
         leave_alone();

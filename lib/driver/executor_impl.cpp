@@ -238,10 +238,10 @@ void executor_impl::add_waiter(job_core& job, waiter& w) {
 
 namespace {
 
-/// Takes a waiter out of those of the job. It is only compared; null: it is not one of them.
-waiter* unlink(job_core& job, const waiter* given_up) noexcept {
+/// Takes a waiter out of those of the job; null: it is not one of them.
+waiter* unlink(job_core& job, auto is_it) noexcept {
     for (waiter** w = &job.waiters; *w != nullptr; w = &(*w)->next) {
-        if (*w == given_up) {
+        if (is_it(**w)) {
             waiter* const found = *w;
             *w = found->next;
             return found;
@@ -252,12 +252,13 @@ waiter* unlink(job_core& job, const waiter* given_up) noexcept {
 
 } // namespace
 
-void executor_impl::stop_waiting(job_core& job, const waiter* given_up) noexcept {
+void executor_impl::stop_waiting(job_core& job, std::uint64_t ticket) noexcept {
     if (forked()) {
         return;
     }
     const std::lock_guard lock(mutex_);
-    if (waiter* const found = unlink(job, given_up)) {
+    if (waiter* const found =
+            unlink(job, [ticket](const waiter& w) { return w.ticket == ticket; })) {
         ready_.add(found, share(job));
         post_ready();
     }
@@ -268,7 +269,7 @@ bool executor_impl::remove_waiter(job_core& job, const waiter& given_up) noexcep
         return false;
     }
     const std::lock_guard lock(mutex_);
-    return unlink(job, &given_up) != nullptr;
+    return unlink(job, [&](const waiter& w) { return &w == &given_up; }) != nullptr;
 }
 
 void executor_impl::complete_soon(waiter& w) {

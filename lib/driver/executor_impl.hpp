@@ -52,7 +52,7 @@ public:
     /// Nobody waits for it: its failure goes to the observer.
     void detach(job_core&);
     void add_waiter(job_core&, waiter&);
-    void stop_waiting(job_core&, const waiter*) noexcept;
+    void stop_waiting(job_core&, std::uint64_t ticket) noexcept;
     /// The waiter waits no more and is not completed. False: it is about to be, or was.
     [[nodiscard]] bool remove_waiter(job_core&, const waiter&) noexcept;
     /// The waiter is completed from the loop, without a job.
@@ -62,6 +62,8 @@ public:
     job_ptr warm_up(std::size_t workers);
     job_ptr begin_shutdown(const shutdown_options&);
     executor_stats stats() const;
+    /// As it is now.
+    std::size_t max_workers() const;
     void stop() noexcept;
     /// stop() by the last handle: an own loop ends, too. One thread.
     void end() noexcept;

@@ -6,6 +6,13 @@
 namespace coproc::detail {
 namespace {
 
+/// Without the properties that are a part of its type.
+asio::any_io_executor plain(const asio::any_io_executor& io) {
+    return asio::prefer(io, asio::execution::blocking.possibly,
+                        asio::execution::outstanding_work.untracked,
+                        asio::execution::relationship.fork);
+}
+
 template <class Executor>
 bool runs_as(const asio::any_io_executor& io) {
     if (const auto* plain = io.target<Executor>()) {
@@ -61,7 +68,8 @@ void own_loop::halt() noexcept {
     }
 }
 
-bool runs_on_this_thread(const asio::any_io_executor& io) {
+bool runs_on_this_thread(const asio::any_io_executor& given) {
+    const asio::any_io_executor io = plain(given);
     if (const auto* strand = io.target<asio::strand<asio::any_io_executor>>()) {
         return runs_on_this_thread(strand->get_inner_executor());
     }

@@ -1,5 +1,6 @@
 #include "driver/stream_core.hpp"
 
+#include "driver/check_options.hpp"
 #include "driver/executor_impl.hpp"
 #include "driver/own_loop.hpp"
 
@@ -17,14 +18,18 @@ stream_core::stream_core(std::shared_ptr<executor_impl> home, std::size_t limit,
 // The range is user's code, which may cancel this very stream: meanwhile the source is ours alone.
 void stream_core::fill() {
     while (std::unique_ptr<task_source> source = borrow_source()) {
+        pulled next;
         try {
-            const pulled next = source->pull();
+            next = source->pull();
             if (!next.job) {
                 close_range();
             } else if (!add(next, source)) {
                 withdraw(*next.job, cut_how_);
             }
         } catch (...) {
+            if (next.job) {
+                withdraw(*next.job, withdrawal::total);
+            }
             close(withdrawal::total);
             throw;
         }
@@ -136,7 +141,7 @@ bool stream_core::block() {
     }
     for (const entry& e : entries_) {
         // Also when it is done: that is told by its loop, which has not done so.
-        if (e.job && runs_on_this_thread(io_executor_of(*e.job))) {
+        if (e.job && (runs_on_this_thread(io_executor_of(*e.job)) || (*e.job).owner()->forked())) {
             return false;
         }
     }
@@ -235,10 +240,11 @@ std::vector<job_ptr> stream_core::unfinished() const {
 
 stream_ptr make_stream(std::unique_ptr<task_source> source, const map_options& options) {
     std::shared_ptr<executor_impl> executor = source->executor();
-    const executor_options& given = executor->options();
+    const std::size_t max_queued = executor->options().max_queued;
+    check_in_flight(options, max_queued);
     const std::size_t limit = options.in_flight != 0
                                   ? options.in_flight
-                                  : std::min(2 * *given.max_workers, given.max_queued);
+                                  : std::min(2 * executor->max_workers(), max_queued);
     return std::make_shared<stream_core>(std::move(executor), limit, options.ordered,
                                          std::move(source));
 }
@@ -275,6 +281,10 @@ failure range_threw(std::exception_ptr thrown) {
                          .how_certain = certainty::not_started,
                          .cause = "the range, or the conversion of one of its elements, threw",
                          .exception = std::move(thrown)});
+}
+
+failure no_memory_for_results() noexcept {
+    return make_failure({.code = errc::out_of_memory, .how_certain = certainty::may_have_run});
 }
 
 failure cut_short() {

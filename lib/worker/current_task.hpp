@@ -2,8 +2,11 @@
 
 #include "memory/shared_page.hpp"
 #include "wire/messages.hpp"
+#include "worker/stop_watch.hpp"
 
 #include <chrono>
+#include <optional>
+#include <stop_token>
 
 namespace coproc::worker {
 
@@ -16,6 +19,15 @@ struct current_task {
     const wire::task_header* header;
     std::chrono::steady_clock::time_point started; ///< only if it has a run limit
     report_source* reports = nullptr;              ///< for the sinks among its arguments
+    mutable std::optional<stop_watch> stop = {};   ///< once somebody has asked for a token
+
+    /// Elements of a chunk share one.
+    std::stop_token token() const {
+        if (!stop) {
+            stop.emplace(*page, sequence);
+        }
+        return stop->token();
+    }
 };
 
 /// Null outside of tasks.

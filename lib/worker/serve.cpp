@@ -29,7 +29,6 @@ namespace {
 
 /// The task that runs, with what its invoker may ask for.
 struct running_task : current_task {
-    std::optional<stop_watch> stop;
     connection& answers;
     encoder& result;
 
@@ -44,11 +43,7 @@ struct running_task : current_task {
     }
 
     static std::stop_token stop_token(void* context) {
-        auto& task = *static_cast<running_task*>(context);
-        if (!task.stop) { // elements of a chunk share one
-            task.stop.emplace(*task.page, task.sequence);
-        }
-        return task.stop->token();
+        return static_cast<running_task*>(context)->token();
     }
 
     static bool stop_requested(void* context) noexcept {
@@ -229,7 +224,7 @@ private:
               const entry_point& entry, wire::reply_header& reply) {
         report_source reports{&connection_, &service_.page, reply.sequence, max_payload_bytes_};
         running_task current{
-            {service_.page.get(), reply.sequence, &task, {}, &reports}, {}, connection_, result_};
+            {service_.page.get(), reply.sequence, &task, {}, &reports}, connection_, result_};
         connection_.begin_task();
         if (task.run_limit_ns != wire::never_ns) {
             current.started = std::chrono::steady_clock::now();

@@ -13,6 +13,10 @@ bool this_task::stop_requested() noexcept {
            this_thread_task->page->stop_requested(this_thread_task->sequence);
 }
 
+std::stop_token this_task::stop_token() {
+    return this_thread_task == nullptr ? std::stop_token() : this_thread_task->token();
+}
+
 std::optional<std::chrono::steady_clock::time_point> this_task::deadline() noexcept {
     using clock = std::chrono::steady_clock;
     if (this_thread_task == nullptr) {

@@ -11,7 +11,9 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <future>
 #include <optional>
+#include <stop_token>
 #include <thread>
 
 // Cancellation and time-outs: what is asked for, at which moment, and what becomes of the task.
@@ -46,6 +48,15 @@ int ask_token(std::stop_token stop, std::string name) {
         std::this_thread::yield();
     }
     return 3;
+}
+
+/// By a callback, which nothing in its arguments gives it.
+int called_when_stopped(std::string name) {
+    std::promise<int> called;
+    const std::stop_callback callback(coproc::this_task::stop_token(),
+                                      [&called] { called.set_value(3); });
+    test::visit here(name);
+    return called.get_future().get();
 }
 
 /// For ever.
@@ -145,11 +156,27 @@ asio::awaitable<void> token_parameter() {
         auto other = co_await meeting.arrival();
         job.cancel(type);
         const auto got = co_await std::move(job);
-        CHECK((got.has_value() ? got.value() == 3 : got.error() == errc::cancelled));
+        if (type == cancellation_type::partial) {
+            CHECK(got.value() == 3);
+        } else {
+            CHECK(got.error() == errc::cancelled);
+        }
         const auto next = co_await executor.submit(same, 4);
         CHECK(next.value() == 4);
     }
     CHECK(executor.stats().started_workers == 1);
+}
+
+asio::awaitable<void> token_on_demand() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1});
+    test::meeting meeting(loop);
+    auto job = executor.submit(called_when_stopped, meeting.name());
+    auto other = co_await meeting.arrival();
+    job.cancel(cancellation_type::partial);
+    const auto got = co_await std::move(job);
+    CHECK(got.value() == 3);
+    CHECK_FALSE(coproc::this_task::stop_token().stop_possible());
 }
 
 asio::awaitable<void> deaf_tasks() {
@@ -331,6 +358,7 @@ TEST_CASE("a running task that asks is asked to stop", "[cancel]") {
     test::run(co_operative(ask, 2));
 }
 TEST_CASE("a running task stops by its token", "[cancel]") { test::run(token_parameter()); }
+TEST_CASE("a running task may ask for its token", "[cancel]") { test::run(token_on_demand()); }
 TEST_CASE("a running task that does not ask is killed after its grace", "[process][cancel]") {
     test::run(deaf_tasks());
 }

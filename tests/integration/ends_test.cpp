@@ -324,6 +324,8 @@ TEST_CASE("a forked child leaves its parent's executor alone", "[process][ends]"
         const auto got = executor->submit(same, 1).get();
         wrong += got.has_value() || !(got.error() == errc::forked);
         pending->cancel();
+        const auto lost = std::move(*pending).get();
+        wrong += lost.has_value() || !(lost.error() == errc::forked);
         pending.reset();
         executor->stop();
         executor.reset();

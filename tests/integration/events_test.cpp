@@ -6,6 +6,7 @@
 
 #include <coproc/coproc.hpp>
 #include <coproc/map.hpp>
+#include <coproc/wait.hpp>
 
 #include <asio/detached.hpp>
 #include <asio/thread_pool.hpp>
@@ -236,6 +237,24 @@ TEST_CASE("the failure of a detached job goes to the observer", "[events]") {
     executor.submit(same, 1).detach();
     test::run(loop);
     CHECK(detached_failures(seen).back() == errc::executor_shutdown);
+}
+
+TEST_CASE("a job whose result a stream reads is not detached", "[events]") {
+    asio::io_context loop;
+    watcher seen;
+    coproc::executor executor(loop, {.max_workers = 1, .observer = seen.observer()});
+    std::vector<coproc::job<int>> jobs;
+    jobs.push_back(executor.submit(refuse, 1));
+    test::run(loop); // it has failed
+    jobs.push_back(executor.submit(refuse, 1));
+    auto results = coproc::as_completed(std::move(jobs));
+    test::run(loop);
+    for (int i = 0; i < 2; ++i) {
+        const auto next = results.next();
+        REQUIRE(next);
+        CHECK(next->error() == errc::task_threw);
+    }
+    CHECK(detached_failures(seen).empty());
 }
 
 TEST_CASE("the observer is called by the loop alone, with many events for one post", "[events]") {

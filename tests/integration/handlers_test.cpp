@@ -64,6 +64,10 @@ TEST_CASE("get returns at once on a thread that runs the loop, and blocks on oth
     auto work = asio::make_work_guard(loop);
     std::thread runner([&] { loop.run(); });
     check(loop.get_executor());
+    check(asio::prefer(asio::any_io_executor(loop.get_executor()),
+                       asio::execution::outstanding_work.tracked));
+    check(asio::prefer(asio::any_io_executor(loop.get_executor()), asio::execution::blocking.never,
+                       asio::execution::relationship.continuation));
     check(asio::make_strand(loop));
     check(asio::make_strand(asio::any_io_executor(loop.get_executor())));
     work.reset();

@@ -563,6 +563,10 @@ asio::awaitable<void> names() {
     CHECK_THROWS_AS(
         executor.map({.in_flight = static_cast<std::size_t>(-1)}, same, std::views::iota(0)),
         std::invalid_argument);
+    coproc::executor narrow(loop, {.max_workers = 1, .max_queued = 4});
+    CHECK_THROWS_WITH(narrow.map({.in_flight = 5}, same, std::views::iota(0)),
+                      test::contains_text("map_options::in_flight must be at most "
+                                          "executor_options::max_queued, which is 4"));
 }
 
 // What cannot be mapped is no candidate.

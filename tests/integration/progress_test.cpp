@@ -65,7 +65,7 @@ struct instructions {
 int report_stages(const instructions& how) {
     for (int i = 0; i < how.count; ++i) {
         const stage s{std::string(static_cast<std::size_t>(i), 'x'), i / 10.0, {i, i + 1}};
-        how.sink.report(s);
+        how.sink(s);
     }
     return how.count;
 }

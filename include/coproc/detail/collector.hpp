@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <deque>
 #include <exception>
+#include <new>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -82,6 +83,16 @@ public:
 
     /// Takes what is there, and advances the range. Nothing: wait for an element, and call again.
     std::optional<result<collection<R>>> advance() {
+        try {
+            return go_on();
+        } catch (const std::bad_alloc&) {
+            close(stream_.core(), withdrawal::partial);
+            return failed(no_memory_for_results());
+        }
+    }
+
+private:
+    std::optional<result<collection<R>>> go_on() {
         stream_core& stream = stream_.core();
         while (auto next = next_element<R>(stream)) {
             if (next->has_error()) {
@@ -92,6 +103,8 @@ public:
         }
         try {
             fill(stream);
+        } catch (const std::bad_alloc&) {
+            throw;
         } catch (...) {
             return failed(range_threw(std::current_exception()));
         }
@@ -109,7 +122,6 @@ public:
         }
     }
 
-private:
     static result<collection<R>> failed(failure why) {
         return result<collection<R>>(BOOST_OUTCOME_V2_NAMESPACE::in_place_type<failure>,
                                      std::move(why));

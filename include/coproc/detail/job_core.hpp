@@ -80,6 +80,7 @@ public:
     virtual bool is_internal() const noexcept { return false; }
 
     waiter* next = nullptr;
+    std::uint64_t ticket = 0; ///< its name for stop_waiting, since addresses are used again
 
 protected:
     ~waiter() = default;
@@ -88,7 +89,7 @@ protected:
 /// How a job ended. Only for jobs that are done.
 struct job_end {
     bool has_value;
-    std::span<const std::byte> payload;
+    std::span<const std::byte> payload = {};
 };
 
 /// Bytes of a value, as a part of what a worker sent.
@@ -101,6 +102,7 @@ struct value_place {
 enum class withdrawal : std::uint8_t { total, partial, terminal };
 
 COPROC_API bool is_done(const job_core&) noexcept;
+/// Of a job that is done, or is its parent's in a forked child: errc::forked.
 COPROC_API job_end end_of(const job_core&) noexcept;
 COPROC_API failure failure_of(const job_core&);
 /// Whether the job is one of several elements of a map, which have results of their own.
@@ -118,9 +120,10 @@ COPROC_API std::uint64_t id_of(const job_core&) noexcept;
 COPROC_API const asio::any_io_executor& io_executor_of(const job_core&) noexcept;
 /// The waiter is completed when the job is done, from the loop, never from inside this call.
 COPROC_API void add_waiter(job_core&, waiter&);
-/// The waiter is completed now, from the loop, if it still waits. It is only compared, so it may be
-/// gone.
-COPROC_API void stop_waiting(job_core&, const waiter*) noexcept;
+/// One that no other waiter has.
+COPROC_API std::uint64_t new_ticket() noexcept;
+/// The waiter with this ticket is completed now, from the loop, if it still waits.
+COPROC_API void stop_waiting(job_core&, std::uint64_t ticket) noexcept;
 COPROC_API void withdraw(job_core&, withdrawal) noexcept;
 /// Nobody waits for the job any more: its failure is for the executor's observer.
 COPROC_API void detach(job_ptr);

@@ -95,6 +95,8 @@ COPROC_API void close(stream_core&, withdrawal) noexcept;
 
 COPROC_API failure range_threw(std::exception_ptr thrown);
 COPROC_API failure cut_short();
+/// There was no memory here to take or to keep the elements.
+COPROC_API failure no_memory_for_results() noexcept;
 COPROC_API failure would_deadlock();
 
 /// A stream that nobody else will read: closed when it is dropped.

@@ -124,4 +124,15 @@ private:
     bool on_loop_;
 };
 
+/// What starts a wait, so that neither handler nor memory is lost if it throws.
+template <class Waiter, class Begin>
+void begin_or_abandon(Waiter& w, Begin begin) {
+    try {
+        begin();
+    } catch (...) {
+        w.abandon();
+        throw;
+    }
+}
+
 } // namespace coproc::detail
