@@ -127,34 +127,25 @@ void worker_link::introduce(const borrowed_arrays& arrays) {
     }
     for (const memory::arena_array_ptr& array : arrays) {
         const auto& extent = array->lies_in();
-        const bool known = std::any_of(extents_.begin(), extents_.end(), [&](const auto& each) {
-            return each.number == extent->number;
-        });
-        if (known) {
-            continue;
+        if (extents_.add(extent)) {
+            writer.append_with_descriptor(
+                wire::extent_header{.number = extent->number,
+                                    .bytes = extent->bytes().size(),
+                                    .inode = memory::extent::inode_of(extent->descriptor())},
+                extent->descriptor(), extent);
         }
-        extents_.push_back({extent->number, extent});
-        writer.append_with_descriptor(
-            wire::extent_header{.number = extent->number,
-                                .bytes = extent->bytes().size(),
-                                .inode = memory::extent::inode_of(extent->descriptor())},
-            extent->descriptor(), extent);
     }
 }
 
 bool worker_link::forget_extents() noexcept {
     bool told = false;
     try {
-        std::erase_if(extents_, [&](const known_extent& each) {
-            const bool closed = each.extent.expired();
-            if (closed) {
-                writer.append(wire::forget_extent{each.number});
-                told = true;
-            }
-            return closed;
+        extents_.forget_closed([&](std::uint64_t number) {
+            writer.append(wire::forget_extent{number});
+            told = true;
         });
     } catch (const std::bad_alloc&) {
-        // Those that it was told of may be told of again, which does no harm.
+        // It is told of the others the next time.
     }
     return told;
 }

@@ -4,6 +4,7 @@
 #include "coproc/error.hpp"
 #include "driver/captured_output.hpp"
 #include "driver/dead_worker.hpp"
+#include "driver/known_extents.hpp"
 #include "driver/lent_arrays.hpp"
 #include "memory/shared_page.hpp"
 #include "pool/memory_watch.hpp"
@@ -50,7 +51,7 @@ public:
     /// Appends the frame of an initializer. Null, or why it cannot be called.
     const char* initialize(const call& what, std::uint64_t number);
     /// Tells the worker of the extents that are closed. False: it knows of none, or there was no
-    /// memory to tell it, and it is told the next time.
+    /// memory to tell it of any. It is told the next time of those that there was no memory for.
     bool forget_extents() noexcept;
     /// Writes what the socket takes now. False: the rest has to wait until it is writable.
     bool write() noexcept;
@@ -117,13 +118,8 @@ private:
     void introduce(std::uint32_t module);
     void introduce(const borrowed_arrays&);
 
-    struct known_extent {
-        std::uint64_t number;
-        std::weak_ptr<const memory::numbered_extent> extent;
-    };
-
     std::vector<bool> introduced_; ///< modules, by number
-    std::vector<known_extent> extents_;
+    known_extents extents_;
     std::shared_ptr<dead_worker> fate_;
 };
 
