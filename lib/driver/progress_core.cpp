@@ -9,6 +9,7 @@
 #include <asio/query.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -54,25 +55,39 @@ private:
 
 void drop_luggage::operator()(luggage* dropped) const noexcept { delete dropped; }
 
-luggage_ptr copy(const luggage* original) {
+void begin_element(luggage& all, bool first) noexcept {
+    all.arrays_before_ = all.arrays_ != nullptr ? all.arrays_->size() : 0;
+    if (first) {
+        all.common_arrays_ = all.arrays_before_;
+    }
+}
+
+luggage_ptr carry(const luggage* original) {
     if (original == nullptr) {
         return nullptr;
     }
-    luggage_ptr copied(new luggage);
+    luggage_ptr carried(new luggage);
     for (const auto& p : original->passengers_) {
-        copied->add(p->to);
+        carried->add(p->to);
     }
     if (original->arrays_ != nullptr) {
-        copied->arrays_ = std::make_shared<borrowed_arrays>(*original->arrays_);
+        const auto from = original->arrays_->begin();
+        const auto common = from + static_cast<std::ptrdiff_t>(original->common_arrays_);
+        const auto last = from + static_cast<std::ptrdiff_t>(original->arrays_before_);
+        carried->arrays_ = std::make_shared<borrowed_arrays>(from, common);
+        carried->arrays_->insert(carried->arrays_->end(), last, original->arrays_->end());
+        carried->common_arrays_ = original->common_arrays_;
+        carried->arrays_before_ = original->common_arrays_;
     }
-    return copied;
+    return carried;
 }
 
 void luggage::add(const memory::arena_array_ptr& array) {
     if (arrays_ == nullptr) {
         arrays_ = std::make_shared<borrowed_arrays>();
     }
-    if (arrays_->empty() || arrays_->back() != array) { // many slices of one array are common
+    // Many slices of one array are common. Each element of a chunk has its own.
+    if (arrays_->size() == arrays_before_ || arrays_->back() != array) {
         arrays_->push_back(array);
     }
 }

@@ -40,7 +40,8 @@ public:
     luggage& operator=(const luggage&) = delete;
     ~luggage();
 
-    friend luggage_ptr copy(const luggage*);
+    friend void begin_element(luggage&, bool first) noexcept;
+    friend luggage_ptr carry(const luggage*);
 
     /// Gives the sink's number. One that is there already keeps its own.
     std::uint16_t add(progress_ptr);
@@ -62,6 +63,9 @@ private:
     std::shared_ptr<borrowed_arrays> arrays_;
 };
 
+    // Of a chunk: how many there were before its first element, and before the one that is open.
+    std::size_t common_arrays_ = 0;
+    std::size_t arrays_before_ = 0;
 class progress_list;
 
 class progress_core final : public std::enable_shared_from_this<progress_core> {

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <optional>
+#include <ranges>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
@@ -238,6 +240,41 @@ asio::awaitable<void> let_go_by_idle_workers() {
     CHECK(first.value() == 's');
 }
 
+int both_firsts(std::span<const char> common, std::span<const char> own, const std::string&) {
+    return 1000 * common.front() + own.front();
+}
+
+/// Chunks that end because their message is full.
+asio::awaitable<void> given_back_chunk_by_chunk() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1, .max_message_bytes = 65536});
+    constexpr int count = 1000;
+    std::set<const char*> places;
+    shared_array<char> latest; // each is in two elements that follow each other
+    const auto arrays = std::views::iota(0, count) | std::views::transform([&](int i) {
+                            if (i % 2 == 0 || latest.span().empty()) {
+                                latest = {};
+                                latest = filled(executor, 5000, static_cast<char>(i / 2 % 100));
+                                places.insert(latest.span().data());
+                            }
+                            return latest;
+                        });
+    const std::vector<std::string> fill(count, std::string(2000, 'f')); // some 30 in a message
+    auto stream =
+        executor.map({.in_flight = 1, .chunk_size = 10'000},
+                     coproc::bind_front(both_firsts, filled(executor, 10, 'c')), arrays, fill);
+    std::size_t wrong = 0;
+    std::size_t seen = 0;
+    while (const auto next = co_await stream.async_next(asio::use_awaitable)) {
+        const int own = static_cast<int>(next->index) / 2 % 100;
+        wrong += !next->has_value() || next->value() != 1000 * 'c' + own;
+        ++seen;
+    }
+    CHECK(seen == count);
+    CHECK(wrong == 0);
+    CHECK(places.size() < 100); // those of a few chunks, and not all 500
+}
+
 } // namespace
 
 TEST_CASE("a cancelled task that goes on keeps its shared array", "[array]") {
@@ -270,4 +307,8 @@ TEST_CASE("idle workers let go of the memory of shared arrays", "[array][process
     const std::size_t descriptors = test::open_descriptors(); // one extent is kept
     test::run(let_go_by_idle_workers());
     CHECK(test::descriptors_settle(descriptors));
+}
+
+TEST_CASE("a map whose chunks are full gives the arrays of each back", "[array]") {
+    test::run(given_back_chunk_by_chunk());
 }

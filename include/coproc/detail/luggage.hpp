@@ -16,8 +16,11 @@ struct drop_luggage {
 
 using luggage_ptr = std::unique_ptr<luggage, drop_luggage>;
 
-/// The same sinks with the same numbers and the same arrays, for another task. Null if it is null.
-COPROC_API luggage_ptr copy(const luggage*);
+/// An element of a chunk begins, perhaps the first: then what is there by now is of all elements.
+COPROC_API void begin_element(luggage&, bool first) noexcept;
+/// For the chunk that begins with the last element of this one: the same sinks with the same
+/// numbers, the arrays of all elements and those of the last one. Null if it is null.
+COPROC_API luggage_ptr carry(const luggage*);
 
 /// From an encoder to the submit that it belongs to.
 struct luggage_access {

@@ -185,12 +185,16 @@ private:
     template <class... Values>
     void encode(const Values&... values) {
         try {
-            if (chunk_.empty()) {
+            const bool first = chunk_.empty();
+            if (first) {
                 luggage_.reset();
                 chunk_.begin(task::bound_values);
                 task::encode_function(chunk_.out(), function_);
             }
             chunk_.begin_element();
+            if (luggage_ != nullptr) {
+                begin_element(*luggage_, first);
+            }
             encode_each(chunk_.out(), parameters{}, values...);
             chunk_.end_element();
         } catch (const std::bad_alloc&) {
@@ -204,7 +208,7 @@ private:
 
     pulled commit() {
         const std::size_t elements = chunk_.elements();
-        luggage_ptr of_next = chunk_.is_full() ? copy(luggage_.get()) : nullptr;
+        luggage_ptr of_next = chunk_.is_full() ? carry(luggage_.get()) : nullptr;
         chunk_.finish();
         job_ptr made = submit_chunk(*executor(), chunk_.out(), std::move(luggage_), options(),
                                     task::target_of_chunk(function_), elements);
