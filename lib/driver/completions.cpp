@@ -4,13 +4,15 @@
 #include <asio/post.hpp>
 
 #include <bit>
+#include <cstdint>
+#include <optional>
 
 // Handlers are called here and nowhere else: last in our own completion handlers, without the
 // mutex.
 namespace coproc::detail {
 
 void executor_impl::post_ready() {
-    if (!ready_posted_ && (!ready_.empty() || events_.waits())) {
+    if (!ready_posted_ && (!ready_.empty() || !unused_.empty() || events_.waits())) {
         ready_posted_ = true;
         asio::post(io_, [self = shared_from_this()] {
             {
@@ -44,21 +46,38 @@ void executor_impl::run_ready() {
     };
     const clock::time_point end = clock::now() + slice;
     for (unsigned called = 1;; ++called) {
-        ready_queue::entry next;
+        std::optional<ready_queue::entry> next;
+        unused_arrays unused;
         {
             const std::lock_guard lock(mutex_);
-            if (ready_.empty()) {
-                return;
+            unused.swap(unused_);
+            if (!ready_.empty()) {
+                next = ready_.take();
+                post_ready(); // the others need not wait for this one if the loop has more threads
             }
-            next = ready_.take();
-            post_ready(); // the others need not wait for this one if the loop has more threads
         }
-        if (next.waiting != nullptr) {
-            deliver(*next.waiting, std::move(next.job));
+        let_go(unused); // first: who is told that a task is done has its memory back
+        if (!next) {
+            return;
+        }
+        if (next->waiting != nullptr) {
+            deliver(*next->waiting, std::move(next->job));
         }
         if (look(called) && clock::now() >= end) {
             return;
         }
+    }
+}
+
+// Idle workers are to let go of it, too.
+void executor_impl::let_go(unused_arrays& arrays) noexcept {
+    if (arrays.empty()) {
+        return;
+    }
+    const std::uint64_t before = memory::arena::closings();
+    arrays.clear();
+    if (memory::arena::closings() != before) {
+        forget_extents();
     }
 }
 

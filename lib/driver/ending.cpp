@@ -149,6 +149,7 @@ void executor_impl::leave_loop() noexcept {
 
 void executor_impl::end_everything(bool loop_is_gone) noexcept {
     std::optional<ready_queue> left; // its destructor abandons the handlers
+    unused_arrays unused;
     {
         const std::lock_guard lock(mutex_);
         if (!stopped_) {
@@ -179,6 +180,7 @@ void executor_impl::end_everything(bool loop_is_gone) noexcept {
             timer_set_ = false;
         }
         shutdown_ = job_ptr(); // it shares this object
+        unused.swap(unused_);
         if (loop_is_gone) {
             left.emplace(std::move(ready_));
             leave_loop();

@@ -113,6 +113,7 @@ private:
     static memory::chunk_loss loss_of(const job_core&, const worker_link&,
                                       std::uint64_t sequence) noexcept;
     void finish(job_core&);
+    void let_go_later(std::shared_ptr<const borrowed_arrays>) noexcept;
     void warmed(const pool::action&);
     std::string cause_of(const pool::action&, const worker_link*) const;
     void after_events();
@@ -179,8 +180,10 @@ private:
     }
 
     // completions.cpp
+    using unused_arrays = std::vector<std::shared_ptr<const borrowed_arrays>>;
     void post_ready();
     void run_ready();
+    void let_go(unused_arrays&) noexcept;
 
     // observing.cpp
     void collect_events();
@@ -216,6 +219,7 @@ private:
     std::vector<std::uint32_t> dirty_;  // links with frames to be written
     std::deque<std::uint32_t> to_start_;
     ready_queue ready_;
+    unused_arrays unused_; // to be let go of without the mutex: that may unmap gigabytes
     event_queue events_;
     std::uint64_t closings_seen_ = 0; // of extents
     std::string start_cause_;         // why the last start failed

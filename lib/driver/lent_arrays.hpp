@@ -28,18 +28,30 @@ public:
         tasks_.push_back({sequence, std::move(arrays)});
     }
 
-    /// The worker has ended the task, or will not begin it.
-    void give_back(std::uint64_t sequence) noexcept {
+    /// The worker has ended the task, or will not begin it: gives its arrays, null if it has none.
+    [[nodiscard]] std::shared_ptr<const borrowed_arrays>
+    give_back(std::uint64_t sequence) noexcept {
+        std::shared_ptr<const borrowed_arrays> given;
         if (tasks_.empty()) {
-            return;
+            return given;
         }
         const auto found = std::lower_bound(
             tasks_.begin(), tasks_.end(), sequence,
             [](const task& each, std::uint64_t number) { return each.sequence < number; });
         if (found != tasks_.end() && found->sequence == sequence) {
-            found->arrays.reset();
+            given = std::move(found->arrays);
             forget_first();
         }
+        return given;
+    }
+
+    /// The worker has ended: calls `take` with the arrays of each task.
+    template <class Take>
+    void give_all_back(Take&& take) noexcept {
+        for (task& each : std::exchange(tasks_, {})) {
+            take(std::move(each.arrays));
+        }
+        given_back_ = 0;
     }
 
 private:

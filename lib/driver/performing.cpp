@@ -1,5 +1,6 @@
 #include "driver/executor_impl.hpp"
 #include "driver/own_loop.hpp"
+#include "driver/progress_core.hpp"
 
 #include <algorithm>
 #include <new>
@@ -22,6 +23,7 @@ void executor_impl::perform() noexcept {
 void executor_impl::forget_buried() {
     for (const std::uint32_t worker : buried_) {
         const link_ptr gone = std::exchange(links_[worker], nullptr);
+        gone->lent.give_all_back([this](auto arrays) { let_go_later(std::move(arrays)); });
         asio::error_code ignored;
         gone->socket.close(ignored);
         if (gone->output) {
@@ -98,7 +100,7 @@ void executor_impl::recall(const pool::action& a) {
         memory::claims slots = l->page->slots();
         if (slots.recall(a.sequence)) {
             found = pool::slot_state::recalled;
-            l->lent.give_back(a.sequence);
+            let_go_later(l->lent.give_back(a.sequence));
         } else if (slots.fate(a.sequence) == memory::task_fate::ran) {
             found = pool::slot_state::finished;
         } else if (const auto* job = static_cast<job_core*>(pool_.owner(a.worker, a.sequence));
@@ -211,7 +213,10 @@ std::string executor_impl::cause_of(const pool::action& a, const worker_link* l)
 // The job's end is stored. Takes over the reference that was counted for the pool.
 void executor_impl::finish(job_core& job) {
     job.set_done();
-    job.luggage.reset(); // so a progress ends when the task is seen to be done
+    if (job.luggage != nullptr) {
+        let_go_later(job.luggage->take_arrays());
+        job.luggage.reset(); // so a progress ends when the task is seen to be done
+    }
     job_ptr counted(&job);
     waiter* w = std::exchange(job.waiters, nullptr);
     if (w == nullptr) {
@@ -222,6 +227,17 @@ void executor_impl::finish(job_core& job) {
         waiter* const next = w->next;
         ready_.add(w, counted);
         w = next;
+    }
+}
+
+void executor_impl::let_go_later(std::shared_ptr<const borrowed_arrays> arrays) noexcept {
+    if (arrays == nullptr) {
+        return;
+    }
+    try {
+        unused_.push_back(std::move(arrays));
+    } catch (const std::bad_alloc&) {
+        // Then now.
     }
 }
 

@@ -50,6 +50,8 @@ public:
     void add(const memory::arena_array_ptr&);
     /// Null: it refers to none. Not changed any more when the task is submitted.
     std::shared_ptr<const borrowed_arrays> arrays() const noexcept { return arrays_; }
+    /// The task is done: it refers to none any more.
+    std::shared_ptr<const borrowed_arrays> take_arrays() noexcept { return std::move(arrays_); }
     /// The task is submitted there.
     void depart(const executor_impl&);
 
@@ -61,11 +63,11 @@ public:
 private:
     std::vector<std::unique_ptr<passenger>> passengers_;
     std::shared_ptr<borrowed_arrays> arrays_;
-};
-
     // Of a chunk: how many there were before its first element, and before the one that is open.
     std::size_t common_arrays_ = 0;
     std::size_t arrays_before_ = 0;
+};
+
 class progress_list;
 
 class progress_core final : public std::enable_shared_from_this<progress_core> {

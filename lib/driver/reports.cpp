@@ -123,7 +123,7 @@ void executor_impl::take_report(worker_link& l, std::uint32_t worker, const wire
             }
         }
         if (pool_.replied(worker, reply->sequence, actions_)) {
-            l.lent.give_back(reply->sequence);
+            let_go_later(l.lent.give_back(reply->sequence));
             ++l.replies;
         } else {
             misbehaved(l, worker, "it answered a task that it did not have");
