@@ -3,7 +3,10 @@
 #include <asio/buffer.hpp>
 #include <asio/error.hpp>
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 
+#include <chrono>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -34,19 +37,30 @@ void executor_impl::flush() {
 
 void executor_impl::write(std::uint32_t worker) {
     const link_ptr& l = links_[worker];
-    if (l->awaits_room || l->write()) {
+    if (l->awaits_room) {
+        return;
+    }
+    const worker_link::written result = l->write();
+    if (result == worker_link::written::all) {
         return;
     }
     l->awaits_room = true;
-    l->socket.async_wait(asio::local::stream_protocol::socket::wait_write,
-                         [self = shared_from_this(), l, worker](const asio::error_code&) {
-                             const std::lock_guard lock(self->mutex_);
-                             l->awaits_room = false;
-                             // Also if the wait was given up in rest(): a task may have come since.
-                             if (!l->gone) {
-                                 self->write(worker);
-                             }
-                         });
+    const auto go_on = [self = shared_from_this(), l, worker](const asio::error_code&) {
+        const std::lock_guard lock(self->mutex_);
+        l->awaits_room = false;
+        // Also if the wait was given up in rest(): a task may have come since.
+        if (!l->gone) {
+            self->write(worker);
+        }
+    };
+    if (result == worker_link::written::no_room) {
+        l->socket.async_wait(asio::local::stream_protocol::socket::wait_write, go_on);
+        return;
+    }
+    // Nobody tells when others of this user have taken theirs, and the socket is writable.
+    auto timer = std::make_unique<asio::steady_timer>(io_, std::chrono::milliseconds(10));
+    asio::steady_timer& waits = *timer;
+    waits.async_wait([go_on, timer = std::move(timer)](const asio::error_code& e) { go_on(e); });
 }
 
 // Also workers that have nothing to do hold closed memory until they are told.

@@ -150,7 +150,7 @@ bool worker_link::forget_extents() noexcept {
     return told;
 }
 
-bool worker_link::write() noexcept {
+worker_link::written worker_link::write() noexcept {
     unwritten = 0;
     while (!writer.empty() && !mute) {
         std::array<std::span<const std::byte>, 16> pieces;
@@ -166,18 +166,20 @@ bool worker_link::write() noexcept {
         if (const int descriptor = writer.descriptor(); descriptor >= 0) {
             attach(message, control, descriptor);
         }
-        const ssize_t written =
+        const ssize_t sent =
             ::sendmsg(socket.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (written >= 0) {
-            writer.consume(static_cast<std::size_t>(written));
-        } else if (errno == EAGAIN || errno == ETOOMANYREFS) { // of the descriptors on their way
-            return false;
+        if (sent >= 0) {
+            writer.consume(static_cast<std::size_t>(sent));
+        } else if (errno == EAGAIN) {
+            return written::no_room;
+        } else if (errno == ETOOMANYREFS) {
+            return written::too_many_descriptors;
         } else if (errno != EINTR) {
             // The worker is dead or has closed its end: reading will tell.
             mute = true;
         }
     }
-    return true;
+    return written::all;
 }
 
 const std::shared_ptr<dead_worker>& worker_link::fate() {

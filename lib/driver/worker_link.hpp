@@ -53,8 +53,13 @@ public:
     /// Tells the worker of the extents that are closed. False: it knows of none, or there was no
     /// memory to tell it of any. It is told the next time of those that there was no memory for.
     bool forget_extents() noexcept;
-    /// Writes what the socket takes now. False: the rest has to wait until it is writable.
-    bool write() noexcept;
+    enum class written {
+        all,
+        no_room,              ///< the rest has to wait until the socket is writable
+        too_many_descriptors, ///< of this user's are on their way; the socket may be writable
+    };
+    /// Writes what the socket takes now.
+    written write() noexcept;
 
     /// The worker's death, as far as it is known now; made at the first call.
     const std::shared_ptr<dead_worker>& fate();
@@ -91,7 +96,7 @@ public:
 
     bool reading = false;     ///< an async_read_some is on its way
     bool watching = false;    ///< an async_wait for the pidfd is on its way
-    bool awaits_room = false; ///< an async_wait for the socket to be writable is on its way
+    bool awaits_room = false; ///< an async_wait until it can be written to is on its way
     bool bell_armed = false;
     bool look_posted = false; ///< the loop will look into the ring in its next turn
     bool dirty = false;       ///< is in the list of links to be flushed

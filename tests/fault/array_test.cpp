@@ -1,3 +1,4 @@
+#include "refusal.hpp"
 #include "support/catch.hpp"
 #include "support/loop.hpp"
 #include "support/meeting.hpp"
@@ -5,8 +6,11 @@
 #include <coproc/coproc.hpp>
 #include <coproc/shared_array.hpp>
 
+#include <asio/steady_timer.hpp>
+
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -19,7 +23,8 @@
 #include <dlfcn.h>
 #include <sys/mman.h>
 
-// What the system does with the memory of shared arrays: it takes its time to take that back.
+// What the system does with the memory of shared arrays: it takes its time to take that back, and
+// lets only so many descriptors be on their way.
 
 namespace {
 
@@ -120,6 +125,29 @@ asio::awaitable<void> unmapped_without_mutex() {
     watched = nullptr;
 }
 
+asio::awaitable<void> too_many_on_their_way() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1});
+    const shared_array<char> array = filled(executor, 10);
+    const auto no_array = co_await executor.submit([] { return 1; });
+    CHECK(no_array.value() == 1);
+    int tries = 0;
+    {
+        const test::refusal refused(test::call::send_descriptor, ETOOMANYREFS);
+        auto job = executor.submit(first_of, array);
+        asio::steady_timer timer(loop, std::chrono::milliseconds(100));
+        co_await timer.async_wait(asio::use_awaitable);
+        CHECK(job.state() != coproc::job_state::done);
+        tries = refused.count();
+        job.cancel();
+    }
+    CHECK(tries > 0);
+    CHECK(tries < 100); // the socket is writable all the time
+    auto job = executor.submit(first_of, array);
+    const auto first = co_await std::move(job);
+    CHECK(first.value() == 'x');
+}
+
 } // namespace
 
 TEST_CASE("while the memory of an array is unmapped, other threads may use the executor") {
@@ -128,4 +156,8 @@ TEST_CASE("while the memory of an array is unmapped, other threads may use the e
         each.join();
     }
     CHECK(in_the_way == 0);
+}
+
+TEST_CASE("a descriptor that may not be sent now is sent later, and nobody spins") {
+    test::run(too_many_on_their_way());
 }

@@ -85,6 +85,12 @@ int epoll_ctl(int epoll, int operation, int file, epoll_event* event) noexcept {
                                                                            event);
 }
 
+ssize_t sendmsg(int socket, const msghdr* message, int flags) {
+    return message->msg_controllen > 0 && test::fails(test::call::send_descriptor)
+               ? -1
+               : test::real<ssize_t(int, const msghdr*, int)>("sendmsg")(socket, message, flags);
+}
+
 // The library gives no further arguments.
 int __clone(int (*function)(void*), void* stack, int flags, void* argument, ...) noexcept {
     return test::fails(test::call::clone) ? -1

@@ -1,10 +1,19 @@
 #pragma once
 
-// The system calls by which a worker is started, refused at will: this program defines the C
-// library's functions itself, and the library finds these first.
+// The system calls by which a worker is started and given descriptors, refused at will: this
+// program defines the C library's functions itself, and the library finds these first.
 namespace test {
 
-enum class call { socketpair, memfd_create, ftruncate, clone, execve, pidfd_open, epoll_ctl };
+enum class call {
+    socketpair,
+    memfd_create,
+    ftruncate,
+    clone,
+    execve,
+    pidfd_open,
+    epoll_ctl,
+    send_descriptor,
+};
 
 /// While it lives, a call fails with this errno, the first `times` times.
 class refusal {
