@@ -42,12 +42,11 @@ TEST_CASE("arena: memory is used again when nobody has it any more") {
     const std::byte* const place = array->bytes().data();
     const std::uint64_t number = array->number();
     const std::weak_ptr<const arena_array> watched = array;
-    const arena_array_ptr another_owner = array;
+    arena_array_ptr another_owner = array;
     array.reset();
     CHECK(allocate(100'000)->bytes().data() != place);
     CHECK(arena::instance().find(number) != nullptr);
-    // The last one.
-    const_cast<arena_array_ptr&>(another_owner).reset();
+    another_owner.reset(); // the last one
     CHECK(watched.expired());
     CHECK(arena::instance().find(number) == nullptr);
     CHECK(allocate(100'000)->bytes().data() == place);
