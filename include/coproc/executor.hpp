@@ -188,8 +188,9 @@ public:
      * encoded as the parameter's type.
      *
      * @par Object lifetimes
-     * Nothing of `function` and `args` is used after the return. Rvalues are consumed, as in a
-     * call, also if the job then fails.
+     * Nothing of `function` and `args` is used after the return. Rvalues may be moved from, as in a
+     * call, also if the job then fails. Those that are, or hold, a shared_array or a progress_sink
+     * are, so that what they held goes with the task.
      * @par Executor
      * Arguments are encoded in the calling thread. No handler is called from inside.
      * @par Errors

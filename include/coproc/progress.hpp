@@ -55,9 +55,9 @@ class progress;
  *     }
  *     executor.submit(render, s, bar.sink());
  *
- * progress::sink makes it. Copies are the same sink. An rvalue that is an argument is empty
- * afterwards, and may only be destroyed or assigned to. It may also be a member of an aggregate. It
- * does not travel on from a task, neither in its result nor to tasks of its own.
+ * progress::sink makes it. Copies are the same sink. It may also be a member of an aggregate. An
+ * rvalue that is an argument, or inside of one, is empty afterwards, and may only be destroyed or
+ * assigned to. It does not travel on from a task, neither in its result nor to tasks of its own.
  *
  * @par Thread safety
  * Reporting: any thread of the task, also on one object. Otherwise distinct objects: safe.

@@ -130,8 +130,8 @@ private:
  * Copies and slices are the same elements. It may be passed to any number of tasks, of any executor
  * of the process, and outlives the executor that it was made with. It travels alone, as an element
  * of a range for executor::map, and inside of other arguments: aggregates, vectors, tuples. The
- * parameter may be a `shared_array<T>` or a `std::span<const T>`. An rvalue that is an argument is
- * empty afterwards.
+ * parameter may be a `shared_array<T>` or a `std::span<const T>`. An rvalue that is an argument, or
+ * inside of one, is empty afterwards: its memory goes with the task.
  *
  * In a worker its elements are there until the task ends, for a coroutine until it returns. It does
  * not travel on from a worker process, neither in a result nor to tasks of its own; with

@@ -17,6 +17,8 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <signal.h>
@@ -240,6 +242,68 @@ asio::awaitable<void> let_go_by_idle_workers() {
     CHECK(first.value() == 's');
 }
 
+struct named_part {
+    std::string name;
+    shared_array<char> array;
+
+    char first(int) const { return array.span().front(); }
+};
+
+char first_of_vector(const std::vector<named_part>& parts) {
+    return parts.front().array.span().front();
+}
+char first_of_tuple(std::tuple<int, std::optional<shared_array<char>>> parts) {
+    return std::get<1>(parts)->span().front();
+}
+char first_of_aggregate(const named_part& part) { return part.array.span().front(); }
+
+/// What is given away has no array any more, whose memory goes with the task.
+template <class Submit>
+asio::awaitable<void> consumes(coproc::executor& executor, Submit submit) {
+    constexpr std::size_t size = 100'000;
+    shared_array<char> array = filled(executor, size, 'g');
+    const char* const place = array.span().data();
+    auto job = submit(std::move(array));
+    const auto first = co_await std::move(job);
+    CHECK(first.value() == 'g');
+    CHECK((next_place(executor, size) == place)); // not printed as a string
+}
+
+asio::awaitable<void> given_away_inside_of_others() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1});
+    std::vector<named_part> vector;
+    co_await consumes(executor, [&](shared_array<char>&& array) {
+        vector.push_back({"v", std::move(array)});
+        return executor.submit(first_of_vector, std::move(vector));
+    });
+    CHECK(vector.empty());
+    std::tuple<int, std::optional<shared_array<char>>> tuple;
+    co_await consumes(executor, [&](shared_array<char>&& array) {
+        tuple = {1, std::move(array)};
+        return executor.submit(first_of_tuple, std::move(tuple));
+    });
+    named_part aggregate;
+    co_await consumes(executor, [&](shared_array<char>&& array) {
+        aggregate = {"a", std::move(array)};
+        return executor.submit(first_of_aggregate, std::move(aggregate));
+    });
+    CHECK(aggregate.array.span().empty());
+    named_part object;
+    co_await consumes(executor, [&](shared_array<char>&& array) {
+        object = {"o", std::move(array)};
+        return executor.submit(&named_part::first, std::move(object), 0);
+    });
+    CHECK(object.array.span().empty());
+
+    // An lvalue keeps its own.
+    const named_part kept{"k", filled(executor, 10, 'k')};
+    auto of_kept = executor.submit(first_of_aggregate, kept);
+    const auto first = co_await std::move(of_kept);
+    CHECK(first.value() == 'k');
+    CHECK(kept.array.span().size() == 10);
+}
+
 int both_firsts(std::span<const char> common, std::span<const char> own, const std::string&) {
     return 1000 * common.front() + own.front();
 }
@@ -307,6 +371,10 @@ TEST_CASE("idle workers let go of the memory of shared arrays", "[array][process
     const std::size_t descriptors = test::open_descriptors(); // one extent is kept
     test::run(let_go_by_idle_workers());
     CHECK(test::descriptors_settle(descriptors));
+}
+
+TEST_CASE("an array that is given away inside of something else goes with its task", "[array]") {
+    test::run(given_away_inside_of_others());
 }
 
 TEST_CASE("a map whose chunks are full gives the arrays of each back", "[array]") {

@@ -7,6 +7,7 @@
 #include <coproc/detail/array_references.hpp>
 #include <coproc/detail/sequence.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -28,12 +29,37 @@ namespace coproc::detail {
 
 struct array_access;
 
-/// Values that travel to a task and not back, and may hold something that ends with it: an rvalue
-/// is consumed.
+/// Values that travel to a task and not back, and may hold something that ends with it.
 template <class T>
 concept argument_only = requires {
     typename codec<T>::argument_only;
 };
+
+/// Whether it is such a value, or may have one among its parts.
+template <class T, class... Seen>
+consteval bool holds_argument_only() {
+    if constexpr ((std::is_same_v<T, Seen> || ...)) {
+        return false;
+    } else if constexpr (argument_only<T>) {
+        return true;
+    } else if constexpr (requires { typename codec<T>::parts; }) {
+        return []<class... Parts>(types<Parts...>) {
+            return (holds_argument_only<std::remove_cv_t<Parts>, Seen..., T>() || ...);
+        }(typename codec<T>::parts{});
+    } else {
+        return false;
+    }
+}
+
+/// Rvalues that a task takes with it.
+template <class T>
+concept consumable = holds_argument_only<T>() && std::move_constructible<T>;
+
+template <consumable Value>
+void encode_consumed(encoder& out, Value&& value) {
+    const Value consumed(std::move(value));
+    out.write(consumed);
+}
 
 /// A parameter that takes the decoded value: `T`, `const T&`, `T&&`.
 template <class P, class Value = std::remove_cvref_t<P>>
@@ -42,9 +68,8 @@ struct parameter {
     using held = Value;       // what lives in the worker while the function runs
 
     static void encode(encoder& out, const Value& value) { out.write(value); }
-    static void encode(encoder& out, Value&& value) requires argument_only<Value> {
-        const Value consumed(std::move(value));
-        out.write(consumed);
+    static void encode(encoder& out, Value&& value) requires consumable<Value> {
+        encode_consumed(out, std::move(value));
     }
     static held decode(decoder& in) { return in.read<Value>(); }
     static P&& pass(held& value) noexcept { return static_cast<P&&>(value); }
@@ -191,6 +216,9 @@ struct parameter<the_object<Object>, the_object<Object>> {
     using held = value_type;
 
     static void encode(encoder& out, const value_type& object) { out.write(object); }
+    static void encode(encoder& out, value_type&& object) requires consumable<value_type> {
+        encode_consumed(out, std::move(object));
+    }
     static held decode(decoder& in) { return in.read<value_type>(); }
     /// GCC looks for a virtual table in every object and warns of those that are too small for one,
     /// unless it does not see where the object is.
