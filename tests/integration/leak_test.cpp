@@ -8,6 +8,7 @@
 #include <coproc/map.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -382,6 +383,24 @@ asio::awaitable<void> exceeds_in_initializer() {
     CHECK_THAT(got.error().message(), test::contains_text("executor_options::leak.hard is "));
 }
 
+std::atomic<bool> hook_called{false};
+
+asio::awaitable<void> leaks_in_thread() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1,
+                                     .start = coproc::start_method::in_process,
+                                     .leak = {.period = always, .max_growth = mb}});
+    const auto hooked = co_await executor.submit(
+        [] { coproc::this_worker::on_cleanup([] { hook_called = true; }); });
+    CHECK(hooked.has_value());
+    for (int i = 0; i < 10; ++i) {
+        const auto grown = co_await executor.submit(leak, 3 * mb);
+        CHECK(grown.value().pid == ::getpid());
+    }
+    CHECK_FALSE(hook_called);
+    kept.clear();
+}
+
 void check_refused(coproc::executor_options options, const std::string& field) {
     asio::io_context loop;
     CHECK_THROWS_WITH(coproc::executor(loop, options),
@@ -438,13 +457,6 @@ TEST_CASE("limits of memory are checked", "[leak]") {
     check_refused({.leak = {.hard = 1}}, "hard");
 }
 TEST_CASE("hooks for cleaning up are not called in threads", "[leak]") {
-    asio::io_context loop;
-    coproc::executor executor(loop, {.max_workers = 1});
-    auto job = executor.submit([] {
-        coproc::this_worker::on_cleanup([] {});
-        return 1;
-    });
-    test::run(loop);
-    CHECK(std::move(job).get().value() == 1);
+    test::run(leaks_in_thread());
     CHECK_THROWS_AS(coproc::this_worker::on_cleanup([] {}), std::logic_error);
 }
