@@ -8,8 +8,9 @@ import pathlib
 import re
 import sys
 
-# loky's tests of CPUs, of processes, of the ends of executors, of executors, of the reusable one, of
-# waiting and of futures that are not about Python alone.
+# loky's tests of CPUs, of processes, of the module and what processes share, of the ends of
+# executors, of executors, of the reusable one, of waiting and of futures that are not about Python
+# alone. Of test_synchronize.py the whole file is one.
 LOKY = """
     cpu_count windows_max_cpu_count cpu_count_os_sched_getaffinity cpu_count_psutil_affinity
     cpu_count_cgroup_limit cpu_count_cgroup_invalid_content only_physical_cores_error
@@ -18,6 +19,12 @@ LOKY = """
     sync_object_handling compatibility_openmp socket socket_queue connection connection_queue
     interactively_define_process_no_main interactively_define_process_fail_main
     interactive_contex_no_main loky_get_context default_subcontext
+
+    version resource_utils resource_tracker resource_tracker_refcounting resource_tracker_sigint
+    resource_tracker_sigterm resource_tracker_sigkill child_retrieves_resource_tracker
+    loky_process_inherit_multiprocessing_resource_tracker synchronize
+    error_in_nested_call_keeps_resource_tracker_silent isolated_pickler_dispatch_tables
+    set_loky_pickler set_loky_pickler_failures
 
     run_after_shutdown shutdown_with_pickle_error shutdown_with_sys_exit_at_pickle
     shutdown_deadlock_pickle hang_issue12364 processes_terminate processes_terminate_on_executor_gc
@@ -71,7 +78,7 @@ rows = re.findall(r"^\| (?!---)(.*) \| (?!here)(.*) \|$", tables, re.M)
 told = []
 quoted = 0
 for theirs, ours in rows:
-    their_names = re.findall(r"`test_(\w+)`", theirs)
+    their_names = re.findall(r"`test_(\w+)(?:\.py)?`", theirs)
     our_names = re.findall(r'"([^"]+)"', ours)
     told += their_names
     quoted += len(our_names)
