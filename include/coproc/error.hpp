@@ -18,10 +18,9 @@ enum class errc {
     /// and its result was lost with the worker.
     worker_terminated,
     /// There was not enough memory here to receive the result (the task ran), or the worker was
-    /// killed, most likely by the kernel for want of memory (the task may have run, or ran and its
-    /// result was lost); failure::out_of_memory() says how sure that is. A task's own
-    /// std::bad_alloc
-    /// is task_threw.
+    /// killed, because it exceeded leak_options::hard or most likely by the kernel for want of
+    /// memory (the task may have run, or ran and its result was lost); failure::out_of_memory()
+    /// says how sure that is. A task's own std::bad_alloc is task_threw.
     out_of_memory,
     /// task_options::timeout or run_timeout is over. Depends: not started, may have run, or ran
     /// (its

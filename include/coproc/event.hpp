@@ -37,31 +37,31 @@ struct observed_task {
 
 /// There is a new process. It cannot take tasks yet.
 struct worker_started {
-    event_time at = {};
-    observed_worker worker = {};
+    event_time at = {};          ///< when the executor had it
+    observed_worker worker = {}; ///< the new one
 };
 
 /// No process could be made for a worker that was wanted; its pid is 0. What waits fails if that
 /// goes on (executor_options::max_failed_starts).
 struct worker_start_failed {
-    event_time at = {};
-    observed_worker worker = {};
-    errc code = {};
+    event_time at = {};          ///< when that was known
+    observed_worker worker = {}; ///< the one that was wanted
+    errc code = {};              ///< what tasks would fail with
 };
 
-/// It takes tasks.
+/// Its initializers have been run: it takes tasks.
 struct worker_ready {
-    event_time at = {};
-    observed_worker worker = {};
+    event_time at = {};          ///< when its last initializer was answered, or its hello had come
+    observed_worker worker = {}; ///< the one that was started before
 };
 
 /// It was decided that a worker shall go, for no fault of its own. It works on until its successor
 /// is ready, if it has one, and ends what it has begun; then worker_ended. If it is wanted again
 /// before it has left, it stays, and may be retired once more.
 struct worker_retired {
-    event_time at = {};
-    observed_worker worker = {};
-    retire_reason reason = retire_reason::none;
+    event_time at = {};                         ///< when that was decided
+    observed_worker worker = {};                ///< the one that shall go
+    retire_reason reason = retire_reason::none; ///< why; never none
     /// With retire_reason::memory: what it had, and which functions it grew with.
     std::optional<memory_report> memory = {};
 };
@@ -69,16 +69,17 @@ struct worker_retired {
 /// A worker that was ready ends, or has ended, without having been told to: it crashes, exits or
 /// broke the protocol. Told at the first sign of it; how it ended says worker_ended.
 struct worker_crashed {
-    event_time at = {};
-    observed_worker worker = {};
+    event_time at = {};          ///< when the executor noticed it
+    observed_worker worker = {}; ///< the one that ends
 };
 
 /// A process is gone, whatever the reason. The last event of a worker. Those that are killed by
 /// executor::stop, or by the end of the executor, have none: nobody waits for them.
 struct worker_ended {
-    event_time at = {};
-    observed_worker worker = {};
-    bool ready = false;             ///< whether it ever was; if not, this is a failed start
+    event_time at = {};             ///< when it was reaped
+    observed_worker worker = {};    ///< the one that is gone; its pid may be another's by now
+    bool ready = false;             ///< whether it ever was; if not, this is a failed start, unless
+                                    ///< it was dismissed meanwhile, by a resize or a shutdown
     bool killed = false;            ///< whether the executor has killed it
     std::optional<int> signal = {}; ///< the signal that ended it
     std::optional<int> status =
@@ -87,7 +88,7 @@ struct worker_ended {
 
 /// executor::resize was called.
 struct executor_resized {
-    event_time at = {};
+    event_time at = {};   ///< when it was
     std::size_t from = 0; ///< max_workers until now
     std::size_t to = 0;   ///< and from now on
 };
@@ -95,24 +96,24 @@ struct executor_resized {
 /// A task waits for a worker: it was submitted, or is on its way from one worker to another. One
 /// that is refused by submit has no events, but for detached_failed.
 struct task_queued {
-    event_time at = {};
-    observed_task task = {};
-    queue_reason why = queue_reason::submitted;
+    event_time at = {};                         ///< when it came into the queue
+    observed_task task = {};                    ///< the one that waits
+    queue_reason why = queue_reason::submitted; ///< where it came from
 };
 
 /// A task was given to a worker. It begins when the worker has ended what it was given before: at
 /// once, as a rule, if each task takes longer than some milliseconds. The moment at which it begins
 /// is not told, because only the worker knows it; job::state() asks.
 struct task_staged {
-    event_time at = {};
-    observed_task task = {};
-    observed_worker worker = {};
+    event_time at = {};          ///< when it was given
+    observed_task task = {};     ///< the one that was given
+    observed_worker worker = {}; ///< to this one
 };
 
 /// A task has its end. Told once, for each task that was queued.
 struct task_done {
-    event_time at = {};
-    observed_task task = {};
+    event_time at = {};      ///< when its end was known
+    observed_task task = {}; ///< the one that is over
     /// Who had it; none if it ended while it waited.
     std::optional<observed_worker> worker = {};
     /// What went wrong. None: the function has returned a value, and it is here. For a chunk of a
@@ -125,9 +126,9 @@ struct task_done {
 /// A task that nobody waits for, because its job was detached, has failed; after its task_done, if
 /// it has one.
 struct detached_failed {
-    event_time at = {};
-    observed_task task = {};
-    failure why = {};
+    event_time at = {};      ///< when that was known
+    observed_task task = {}; ///< the one that nobody waits for
+    failure why = {};        ///< what its job would have given
 };
 
 /// One of them. For std::visit, std::get_if and std::holds_alternative; later versions may add

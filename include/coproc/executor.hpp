@@ -198,8 +198,8 @@ public:
      *   - errc::task_threw         the function threw; ran
      *   - errc::worker_terminated  the worker ended while it had the task; may_have_run, or ran if
      * its result is lost
-     *   - errc::out_of_memory      the same, most likely by the kernel's killer; or there was no
-     * memory here for the result; ran
+     *   - errc::out_of_memory      the same, because it exceeded leak_options::hard, or most likely
+     * by the kernel's killer; or there was no memory here for the result; ran
      *   - errc::timed_out          task_options::timeout or run_timeout; not_started, may_have_run
      * or ran
      *   - errc::cancelled          the job was cancelled; not_started, may_have_run or ran
@@ -213,7 +213,9 @@ public:
      * holds it, or knows another one by its name; not_started
      *   - errc::spawn_failed       no worker could be started; not_started
      *   - errc::handshake_failed   what was started is no worker of this build; not_started
-     *   - errc::executor_broken    as the two before, for all submits that follow; not_started
+     *   - errc::initializer_failed one of executor_options::initializers failed in each worker that
+     * was started; not_started
+     *   - errc::executor_broken    as the three before, for all submits that follow; not_started
      *   - errc::executor_shutdown  the executor was stopped or is shutting down; not_started,
      * may_have_run or ran
      *   - errc::queue_full         executor_options::max_queued tasks wait already; not_started
@@ -303,8 +305,9 @@ public:
      * All types: it completes at once with errc::cancelled. The workers are started all the same.
      * @par Errors
      * Through the result, all of them not_started:
-     *   - errc::spawn_failed, errc::handshake_failed  executor_options::max_failed_starts workers
-     * in a row could not be started
+     *   - errc::spawn_failed, errc::handshake_failed, errc::initializer_failed
+     * executor_options::max_failed_starts workers in a row could not be started, or their
+     * initializers failed
      *   - errc::worker_terminated  the same, the last of them while it began its first task
      *   - errc::executor_broken    that had happened before
      *   - errc::executor_shutdown  the executor was stopped or is shutting down

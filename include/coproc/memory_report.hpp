@@ -27,11 +27,12 @@ struct memory_growth {
 /// Why a worker is replaced because of its memory. What counts is private memory, in RAM or swapped
 /// out; shared memory and files do not.
 struct memory_report {
-    int pid = 0;
-    std::size_t slot = 0;             ///< as this_worker::slot()
-    std::uint64_t reference = 0;      ///< bytes after its first task
-    std::uint64_t limit = 0;          ///< bytes that it might have between tasks
-    std::uint64_t measured = 0;       ///< bytes when that was exceeded
+    int pid = 0;                 ///< of the worker
+    std::size_t slot = 0;        ///< as this_worker::slot()
+    std::uint64_t reference = 0; ///< bytes after its first task, and after the short ones that it
+                                 ///< had been given with it
+    std::uint64_t limit = 0;     ///< bytes that it might have between tasks
+    std::uint64_t measured = 0;  ///< bytes when that was exceeded
     std::uint64_t after_clean_up = 0; ///< bytes with no task running, after it had cleaned up
     std::vector<memory_growth> functions = {}; ///< that it grew with, the greatest growth first
 };

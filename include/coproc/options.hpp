@@ -182,10 +182,10 @@ struct leak_options {
     /// So many bytes, whatever it had after its first task. At least 1 MB. no_bound: none.
     std::size_t absolute = no_bound;
     /// A worker that is found to have more, in the midst of a task or not, is killed, and its task
-    /// fails with errc::out_of_memory. While there is work a timer looks at each worker once in
-    /// `period`; between two looks a worker can take more than that, which resource_limits::
-    /// memory_bytes does not allow. At least 1 MB. no_bound: none. Not with
-    /// start_method::in_process.
+    /// fails with errc::out_of_memory. While there is work a timer looks at the workers that have
+    /// some, or initializers to run, once in `period`; between two looks a worker can take more
+    /// than that, which resource_limits::memory_bytes does not allow. At least 1 MB. no_bound:
+    /// none. Not with start_method::in_process.
     std::size_t hard = no_bound;
 
     friend bool operator==(const leak_options&, const leak_options&) = default;
@@ -271,16 +271,18 @@ struct executor_options {
      * Called on the executor's I/O executor, in the order in which things happened, one call at a
      * time, without a lock, and never from inside a call of the executor or of a job. What it
      * throws leaves through run(), and the next event is told all the same. It may do anything,
-     * also destroy the executor. Handlers of jobs wait for it: let it be short.
+     * also destroy the executor. It holds up the thread that would call handlers of jobs: let it be
+     * short.
      *
      * Events that have not been told yet keep the loop at work. After the executor was destroyed it
      * is not called any more: such events are dropped, and those that the destruction itself brings
      * about are never told; only a call that another thread of the loop is in goes on, and that one
      * is waited for if the thread is the executor's own. The same holds for the destruction of the
      * loop. While the loop is stopped, events wait. Those of executor::stop and async_shutdown are
-     * told as all others; on a loop with one thread, before the handler of async_shutdown is
-     * called. A reusable executor tells until its last task is done, but nothing once the program
-     * ends.
+     * told as all others. On a loop that one thread runs, what happens is told before the handlers
+     * that it makes ready are called, that of async_shutdown, too; where several threads run it, a
+     * handler may be called at the same time. A reusable executor tells until its last task is
+     * done, but nothing once the program ends.
      *
      * Functions cannot be compared: to get_reusable_executor, options with an observer are equal to
      * no others, not even to themselves. Empty: nobody watches, and it costs nothing.
@@ -294,7 +296,9 @@ struct shutdown_report {
     std::size_t cancelled = 0; ///< tasks that failed with errc::executor_shutdown
     std::size_t lost = 0;      ///< of these, those that had begun: they may have run, to their end
                                ///< perhaps, and their results are lost
-    std::size_t killed_workers = 0; ///< workers that did not leave by themselves
+    std::size_t killed_workers = 0; ///< workers that did not leave by themselves; those that were
+                                    ///< not ready yet, perhaps in their initializers, are killed by
+                                    ///< every shutdown and are not counted
 };
 
 /// What an executor is doing, and has done since it was made.

@@ -85,8 +85,9 @@ public:
     /**
      * @brief Takes memory for so many elements.
      *
-     * The executor, if it is there still when the array goes, tells its idle workers to let go of
-     * the memory too; those of others do so with their next task.
+     * Idle workers let go of the memory too: at once those of this executor if its last owner was
+     * an array, and those of the executor that ran it if that was a task; others with the next
+     * event of their executor.
      *
      * @par Errors
      * Throws std::system_error where the system gives no memory (too many open files, RLIMIT_FSIZE,

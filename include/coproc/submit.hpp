@@ -102,6 +102,9 @@ template <class Closure> requires(!std::is_trivially_copyable_v<Closure>) void u
  * std::vector<T> and std::span<const T>; a leading std::stop_token and the `asio::awaitable` of a
  * coroutine do not count. Otherwise, and if there is no such name, the task fails with
  * errc::unknown_function and does not run.
+ *
+ * A shared_array that is given for a `std::span<const T>` needs an exported function that takes a
+ * span, too: one that takes a std::vector<T> fails with errc::decode_failed.
  */
 template <class Signature>
 requires std::is_function_v<Signature>

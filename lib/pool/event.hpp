@@ -16,7 +16,7 @@ namespace coproc::pool {
 enum class event_kind : std::uint8_t {
     worker_started, ///< there is a process
     start_failed,   ///< there is none: `code`
-    worker_ready,   ///< its hello was accepted
+    worker_ready,   ///< it takes tasks: its hello was accepted and its initializers are done
     worker_retired, ///< it shall go: `retired`
     worker_crashed, ///< it ends, or has ended, without having been told to
     worker_ended,   ///< the process is reaped. `ready`: it had been; `killed`: we did that

@@ -254,7 +254,7 @@ struct Report {
     # the exception could not be encoded at all.
 
     hello @4 :Hello;
-    # The worker can take tasks.
+    # The worker can be sent initializers, or tasks if there are none.
 
     log @5 :Text;
     # For a person: why the worker cannot serve.
