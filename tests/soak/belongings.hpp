@@ -16,6 +16,7 @@ struct belongings {
     std::size_t children = 0;
     long threads = 0;
     long private_kb = 0;
+    std::size_t heap_bytes = 0; ///< that are allocated; what malloc keeps does not count
 
     static long field(const std::string& name) {
         std::ifstream status("/proc/self/status");
@@ -31,10 +32,12 @@ struct belongings {
 
     static belongings now() {
         ::malloc_trim(0);
+        const auto heap = ::mallinfo2();
         return {.descriptors = test::open_descriptors(),
                 .children = test::children().size(),
                 .threads = field("Threads"),
-                .private_kb = field("RssAnon")};
+                .private_kb = field("RssAnon"),
+                .heap_bytes = heap.uordblks + heap.hblkhd};
     }
 };
 

@@ -4,6 +4,7 @@
 
 #include <coproc/event.hpp>
 #include <coproc/map.hpp>
+#include <coproc/shared_array.hpp>
 
 #include <asio/experimental/awaitable_operators.hpp>
 #include <asio/redirect_error.hpp>
@@ -17,6 +18,7 @@
 #include <ranges>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace soak {
 namespace {
@@ -26,6 +28,9 @@ using namespace std::chrono_literals;
 
 /// Codes that a result may have besides its value.
 using codes = std::set<errc>;
+
+/// More than what leaks may come to.
+constexpr std::size_t hard_limit = 100'000'000;
 
 class life {
 public:
@@ -43,6 +48,9 @@ private:
     asio::awaitable<void> one_task(coproc::executor& executor);
     asio::awaitable<void> one_map(coproc::executor& executor);
     asio::awaitable<void> one_cancelled(coproc::executor& executor);
+    asio::awaitable<void> one_with_array(coproc::executor& executor);
+    asio::awaitable<void> one_that_takes_too_much(coproc::executor& executor);
+    coproc::shared_array<int> some_array(coproc::executor& executor);
     asio::awaitable<void> meddle(coproc::executor& executor);
     asio::awaitable<void> end(coproc::executor& executor);
     asio::awaitable<void> sleep(int milliseconds);
@@ -74,6 +82,7 @@ private:
     /// What others do to the executor and its workers.
     bool always_possible(const coproc::failure& why, errc code) const {
         return (code == errc::executor_shutdown && stopped_) ||
+               (code == errc::out_of_memory && has_hard_limit_) ||
                (code == errc::worker_terminated &&
                 why.certainty() != coproc::certainty::not_started);
     }
@@ -86,7 +95,9 @@ private:
 
     std::mt19937_64 random_;
     tally& all_;
-    std::set<int> pids_; // of workers
+    std::set<int> pids_; // of workers that are not reaped
+    std::vector<coproc::shared_array<int>> arrays_;
+    bool has_hard_limit_ = false;
     bool stopped_ = false;
 };
 
@@ -104,8 +115,14 @@ coproc::executor_options life::options() {
     if (one_in(4)) {
         made.max_worker_age = std::chrono::milliseconds(20 + any(200));
     }
-    made.initializers = {coproc::call(load, 7)};
+    made.initializers = {coproc::call(load, 7), coproc::call(leave_so, any(10))};
+    made.exit_timeout = 200ms;
+    made.max_failed_starts = 1000; // some are killed while they start
     made.leak = {.period = 50ms, .max_growth = 20'000'000};
+    has_hard_limit_ = one_in(4);
+    if (has_hard_limit_) {
+        made.leak.hard = hard_limit;
+    }
     made.capture_output = one_in(4);
     made.observer = [this](const coproc::event& e) { observe(e); };
     return made;
@@ -114,7 +131,9 @@ coproc::executor_options life::options() {
 void life::observe(const coproc::event& e) {
     if (const auto* started = std::get_if<coproc::worker_started>(&e)) {
         ++all_.workers;
-        pids_.insert(started->worker.pid);
+        if (!stopped_) { // of those that stop() kills nobody says when they are reaped
+            pids_.insert(started->worker.pid);
+        }
     } else if (const auto* ended = std::get_if<coproc::worker_ended>(&e)) {
         pids_.erase(ended->worker.pid);
     }
@@ -219,10 +238,73 @@ asio::awaitable<void> life::one_cancelled(coproc::executor& executor) {
     }
 }
 
+/// Most lie in a block with others, some in one of their own.
+coproc::shared_array<int> life::some_array(coproc::executor& executor) {
+    if (arrays_.empty() || one_in(3)) {
+        const int count = one_in(20) ? 17'000'000 + any(1000) : 2 + any(50'000);
+        coproc::shared_buffer<int> made(executor, static_cast<std::size_t>(count));
+        made.span().front() = any(1000);
+        made.span().back() = any(1000);
+        if (arrays_.size() == 4) {
+            arrays_.erase(arrays_.begin());
+        }
+        arrays_.emplace_back(std::move(made));
+    }
+    return arrays_[static_cast<std::size_t>(any(static_cast<int>(arrays_.size())))];
+}
+
+asio::awaitable<void> life::one_with_array(coproc::executor& executor) {
+    coproc::shared_array<int> array = some_array(executor);
+    const std::optional<int> wanted(array.span().front() + array.span().back());
+    switch (any(4)) {
+    case 0: {
+        const coproc::task_options again{.retries = 3};
+        const auto got = co_await submit(executor, again, ends_of, std::move(array));
+        check(got, wanted, {}, "a task with an array");
+        break;
+    }
+    case 1: {
+        std::vector<coproc::shared_array<int>> several{some_array(executor), std::move(array)};
+        const auto got = co_await submit(executor, {}, ends_of_last, std::move(several));
+        check(got, wanted, {}, "a task with several arrays");
+        break;
+    }
+    case 2: { // goes on for a while when its job and its array are gone
+        const coproc::task_options patient{.grace = std::chrono::milliseconds(any(10))};
+        auto job = submit(executor, patient, ends_later, std::move(array), any(20));
+        co_await sleep(any(10));
+        job.cancel();
+        const auto got = co_await std::move(job);
+        check(got, wanted, {errc::cancelled}, "a cancelled task with an array");
+        break;
+    }
+    default: {
+        const std::vector<coproc::shared_array<int>> several(20, array);
+        const coproc::map_options options{.in_flight = static_cast<std::size_t>(any(8)),
+                                          .chunk_size = static_cast<std::size_t>(any(6))};
+        auto all = executor.map(options, ends_of, several);
+        while (const auto next = co_await all.async_next(asio::use_awaitable)) {
+            ++all_.submitted;
+            check<int>(*next, wanted, {}, "an element with an array");
+        }
+    }
+    }
+}
+
+asio::awaitable<void> life::one_that_takes_too_much(coproc::executor& executor) {
+    const coproc::task_options limited{.run_timeout = 60s};
+    const auto got = co_await submit(executor, limited, take_and_stay, hard_limit * 3 / 2);
+    check(got, std::optional<int>(-1), {errc::out_of_memory}, "a task that takes too much");
+}
+
 asio::awaitable<void> life::client(coproc::executor& executor) {
     for (int left = 10 + any(40); left > 0; --left) {
         if (one_in(12)) {
             co_await one_map(executor);
+        } else if (one_in(8)) {
+            co_await one_with_array(executor);
+        } else if (has_hard_limit_ && one_in(40)) {
+            co_await one_that_takes_too_much(executor);
         } else if (one_in(6)) {
             co_await one_cancelled(executor);
         } else {
@@ -251,6 +333,7 @@ asio::awaitable<void> life::meddle(coproc::executor& executor) {
             if (stops && one_in(4)) {
                 stopped_ = true;
                 executor.stop();
+                pids_.clear();
             }
             break;
         default:

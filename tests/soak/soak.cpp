@@ -1,6 +1,6 @@
-// Lets executors live and end at random for a while, with crashes, leaks, resizes, time-outs and
-// shutdowns, and looks at what is left: no more descriptors, processes, threads and memory than
-// there were.
+// Lets executors live and end at random for a while, with crashes, leaks, arrays, resizes,
+// time-outs and shutdowns, and looks at what is left: no more descriptors, processes, threads and
+// memory than there were.
 //
 //     soak [SECONDS [SEED]]      600 s unless given
 
@@ -46,7 +46,7 @@ void live_until(clock_type::time_point end, std::uint64_t& seed, soak::tally& al
 void print(const char* when, const belongings& had) {
     std::cout << when << ": " << had.descriptors << " descriptors, " << had.children
               << " processes, " << had.threads << " threads, " << had.private_kb
-              << " kB of private memory\n";
+              << " kB of private memory, " << had.heap_bytes / 1000 << " kB of it allocated\n";
 }
 
 void print(const soak::tally& all) {
@@ -58,13 +58,16 @@ void print(const soak::tally& all) {
     std::cout << '\n';
 }
 
-/// What the first lives make, the later ones use.
+/// What the first lives make, the later ones use. The heap is fragmented; what is allocated in it
+/// tells of some bytes an executor.
 constexpr long allowed_growth_kb = 10'000;
+constexpr std::size_t allowed_growth_of_heap = 100'000;
 
 bool ended_as_it_began(const belongings& before, const belongings& after) {
     return after.descriptors <= before.descriptors && after.children == 0 &&
            after.threads <= before.threads &&
-           after.private_kb <= before.private_kb + allowed_growth_kb;
+           after.private_kb <= before.private_kb + allowed_growth_kb &&
+           after.heap_bytes <= before.heap_bytes + allowed_growth_of_heap;
 }
 
 } // namespace

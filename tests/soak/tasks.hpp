@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include <coproc/shared_array.hpp>
 #include <coproc/worker.hpp>
 
 // What the workers are made to do.
@@ -62,6 +64,33 @@ inline int retire_sometimes(int n) {
         coproc::this_worker::retire();
     }
     return n;
+}
+
+/// Holds so much until it is killed.
+inline int take_and_stay(std::size_t bytes) {
+    const std::vector<char> taken(bytes, 'x');
+    for (;;) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(taken[bytes / 2]));
+    }
+}
+
+inline int ends_of(std::span<const int> array) { return array.front() + array.back(); }
+inline int ends_of_last(const std::vector<coproc::shared_array<int>>& arrays) {
+    return ends_of(arrays.back().span());
+}
+inline int ends_later(std::span<const int> array, int milliseconds) {
+    const int before = array.front();
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    return before == array.front() ? ends_of(array) : -1;
+}
+
+/// Some workers do not leave when they are asked to.
+inline void leave_so(int how) {
+    coproc::this_worker::on_exit([how] {
+        while (how == 0) {
+            std::this_thread::sleep_for(std::chrono::seconds(1));
+        }
+    });
 }
 
 inline void load(int value) { coproc::this_worker::local<int>(value); }
