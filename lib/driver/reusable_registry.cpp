@@ -1,5 +1,6 @@
 #include "driver/reusable_registry.hpp"
 
+#include "coproc/event.hpp"
 #include "coproc/reusable.hpp"
 #include "driver/check_options.hpp"
 #include "driver/executor_impl.hpp"
@@ -11,6 +12,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <functional>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -48,6 +51,15 @@ void finish_at_exit() {
     }
 }
 
+/// Copies of the options then copy nothing of a user's.
+void share_observer(executor_options& options) {
+    if (options.observer) {
+        const auto shared =
+            std::make_shared<const std::function<void(const event&)>>(std::move(options.observer));
+        options.observer = [shared](const event& e) { (*shared)(e); };
+    }
+}
+
 } // namespace
 
 reusable_registry& reusable_registry::instance() {
@@ -67,6 +79,7 @@ reusable_registry& reusable_registry::instance() {
 std::shared_ptr<executor> reusable_registry::get(executor_options wanted,
                                                  const reuse_options& how) {
     wanted = reuse::with_defaults(std::move(wanted));
+    share_observer(wanted);
     const unsigned depth = worker::nesting_depth();
     entry replaced; // goes last, without the mutex
     const std::lock_guard lock(mutex_);

@@ -6,6 +6,7 @@
 #include <coproc/codecs/string.hpp>
 #include <coproc/coproc.hpp>
 #include <coproc/cpu_count.hpp>
+#include <coproc/event.hpp>
 #include <coproc/reusable.hpp>
 
 #include <atomic>
@@ -16,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -119,6 +121,35 @@ TEST_CASE("test_reusable_initializer: other initializers are another executor", 
     CHECK(second->submit(kept).get().value() == 2);
     CHECK(get_reusable_executor({}, {.reuse = reuse_policy::always}) == second);
     CHECK(get_reusable_executor()->submit(kept).get().value() == 0);
+}
+
+namespace {
+
+/// Counts its copies, which only happen where users' code may run.
+struct copy_counter {
+    explicit copy_counter(std::atomic<int>& n) : copies(&n) {}
+    copy_counter(const copy_counter& other) : copies(other.copies) { ++*copies; }
+    copy_counter(copy_counter&&) noexcept = default;
+    void operator()(const coproc::event&) const {}
+
+    std::atomic<int>* copies;
+};
+
+} // namespace
+
+TEST_CASE("an observer is not copied by who asks for a reusable executor", "[reusable]") {
+    const test::ends_reusable end;
+    std::atomic<int> copies{0};
+    coproc::executor_options options{.max_workers = 1};
+    options.observer = copy_counter(copies);
+    const int before = copies;
+    const auto first = get_reusable_executor(std::move(options));
+    CHECK(first->submit(same, 1).get().value() == 1);
+    first->shutdown();
+    const auto next = get_reusable_executor({}, {.reuse = reuse_policy::always});
+    CHECK(next != first);
+    CHECK(next->submit(same, 1).get().value() == 1);
+    CHECK(copies == before);
 }
 
 TEST_CASE("a replacement after a shutdown has the environment that was there",
