@@ -146,6 +146,9 @@ const char* state_of_task(const failure_record& record) {
 /// What the reader can do about it; empty where nobody can know.
 const char* advice(const failure_record& record, const std::exception_ptr& exception) {
     constexpr const char* more_memory = "give it more memory, or run fewer workers at a time";
+    if (record.advice != nullptr) {
+        return record.advice;
+    }
     switch (record.code) {
     case errc::task_threw:
         return is_shortage(exception) ? more_memory : "";

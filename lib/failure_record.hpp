@@ -51,6 +51,8 @@ struct failure_record {
     /// What happened, if the code does not say it all: half a sentence in lower case without full
     /// stop, to be read after a colon.
     std::string cause = {};
+    /// What to do, where it is not what the code says: half a sentence. Null: as the code says.
+    const char* advice = nullptr;
     /// Workers that died while they ran the task, before the run that this is about.
     unsigned earlier_deaths = 0;
     /// For errc::task_threw: the exception, or what the worker sent of it.

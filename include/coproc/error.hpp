@@ -38,7 +38,8 @@ enum class errc {
     initializer_failed,
     /// The system could not start a worker process. The task did not start.
     spawn_failed,
-    /// A process was started, but it is no worker of this build. The task did not start.
+    /// A process was started, but it is no worker of this build, or with start_method::program of
+    /// this library. The task did not start.
     handshake_failed,
     /// Too many workers in a row died before they were ready; the executor gave up. The task did
     /// not start.

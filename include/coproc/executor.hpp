@@ -210,7 +210,8 @@ public:
      *   - errc::too_large          the message of the task (not_started) or its result (ran)
      * exceeds executor_options::max_message_bytes
      *   - errc::unknown_function   the worker has no such function, cannot load the library that
-     * holds it, or knows another one by its name; not_started
+     * holds it, is another program (start_method::program) and the function lies in this
+     * executable, or knows another one by its name; not_started
      *   - errc::spawn_failed       no worker could be started; not_started
      *   - errc::handshake_failed   what was started is no worker of this build; not_started
      *   - errc::initializer_failed one of executor_options::initializers failed in each worker that

@@ -108,15 +108,37 @@ static_assert(std::is_trivially_copyable_v<shutdown_options>);
 enum class start_method {
     exec,       ///< this program again, in a new process; `main` runs up to coproc::init at most
     exec_main,  ///< the same, and coproc_main leaves it to `main` to call coproc::init
+    program,    ///< another program, executor_options::program, which loads the shared libraries
+                ///< that functions lie in; `main` of this program need not know of coproc
     in_process, ///< a thread of this process: same codecs and completions, no isolation; for
                 ///< debuggers and tests
 };
 
-/// What `executor_options::start` is when it is not given: the environment variable
-/// COPROC_START_METHOD
-/// ("exec", "exec_main", "in_process"), read once, else start_method::exec. A value that is none of
-/// these makes the constructor of an executor throw std::invalid_argument.
+/// What `executor_options::start` is when it is not given: what set_start_method() has said, else
+/// the environment variable COPROC_START_METHOD, which has the name of an enumerator and is read
+/// once, else start_method::exec. A name that no enumerator has makes the constructor of an
+/// executor throw std::invalid_argument, which tells the known ones. Any thread.
 COPROC_API start_method default_start_method() noexcept;
+
+/// How a default of the whole program is set.
+struct set_default_options {
+    bool force = false; ///< also if it was set before
+};
+
+/**
+ * @brief Sets what `executor_options::start` is when it is not given, for the whole program.
+ *
+ * For `main` alone, before it makes executors: those that there are keep what they have, and a
+ * library that wants a method of its own says so in its options. Takes precedence over
+ * COPROC_START_METHOD, and also holds for get_reusable_executor(). Workers, which do not run
+ * `main`, know of the environment only.
+ *
+ * @throws std::logic_error        another method was set before, and `force` is false
+ * @throws std::invalid_argument   the value is no enumerator
+ *
+ * @par Thread safety   Any thread.
+ */
+COPROC_API void set_start_method(start_method method, set_default_options how = {});
 
 /// What the system lets a worker's process take; for its whole life, and no task can raise it. What
 /// is not given stays as it is in this process. More than this process itself may have needs
@@ -224,7 +246,15 @@ struct executor_options {
     duration initializer_timeout = std::chrono::minutes(5);
     /// How workers come into being.
     start_method start = default_start_method();
-    /// The file that workers execute, a build of this very program. Empty: the environment variable
+    /// The file that workers execute with start_method::program, and only there: a path, which is
+    /// not looked for in PATH. A program of yours that calls coproc::init, linked with the same
+    /// coproc; it runs functions of shared libraries, which it loads, and those that it has
+    /// exported (coproc::named). Functions of this program's own executable only if it is this very
+    /// build. Empty: the program coproc-worker that is installed with the library, which runs
+    /// functions of shared libraries.
+    std::string program = {};
+    /// The file that workers execute, a build of this very program. Not with start_method::program
+    /// and start_method::in_process. Empty: the environment variable
     /// COPROC_EXECUTABLE, else the file that this process runs, even if it was replaced on disk
     /// since.
     std::string executable = {};

@@ -4,7 +4,10 @@
 #include "coproc/detail/encoded_call.hpp"
 #include "coproc/detail/stream_core.hpp"
 #include "coproc/executor.hpp"
+#include "driver/default_start.hpp"
 #include "process/environment_number.hpp"
+#include "start/default_method.hpp"
+#include "start/method_names.hpp"
 #include "worker/identity.hpp"
 
 #include <algorithm>
@@ -17,24 +20,6 @@
 namespace coproc {
 namespace {
 
-/// What COPROC_START_METHOD says; nothing: a value that no start method has.
-std::optional<start_method> read_start_method() {
-    const char* const value = std::getenv("COPROC_START_METHOD");
-    const std::string_view name = value == nullptr ? "exec" : value;
-    if (name == "exec" || name.empty()) {
-        return start_method::exec;
-    }
-    if (name == "exec_main") {
-        return start_method::exec_main;
-    }
-    if (name == "in_process") {
-        return start_method::in_process;
-    }
-    return std::nullopt;
-}
-
-constexpr auto unknown_method = static_cast<start_method>(-1);
-
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("coproc: " + why); }
 
 void check(bool right, const char* field, const char* rule) {
@@ -43,13 +28,19 @@ void check(bool right, const char* field, const char* rule) {
     }
 }
 
+bool has_zero(std::string_view text) { return text.find('\0') != text.npos; }
+
 bool is_size(std::size_t max_workers) { return max_workers >= 1 && max_workers <= 65536; }
 
-/// What only a process has. The environment may turn any program into one process, for a debugger:
-/// then it is not there, and that is no contradiction.
+/// The environment may give any program another method, for a debugger: then what that method does
+/// not have is not there, and that is no contradiction.
+bool was_asked_for(start_method method, const executor_options& given) {
+    return given.start == method && default_start_method() != method;
+}
+
+/// What only a process has.
 void check_for_threads(const executor_options& given) {
-    if (given.start != start_method::in_process ||
-        default_start_method() == start_method::in_process) {
+    if (!was_asked_for(start_method::in_process, given)) {
         return;
     }
     check(given.executable.empty(), "executable",
@@ -70,6 +61,17 @@ void check_for_threads(const executor_options& given) {
     check(given.process.limits == resource_limits(), "process.limits", unset);
 }
 
+/// Of two files one would be executed, and the other only seem to be.
+void check_program(const executor_options& given) {
+    check(!has_zero(given.program), "program", "a path, which has no zero byte");
+    check(given.executable.empty() || !was_asked_for(start_method::program, given), "executable",
+          "empty with start_method::program, which executes executor_options::program");
+    const bool none_executed =
+        given.start == start_method::in_process && !was_asked_for(start_method::in_process, given);
+    check(given.program.empty() || given.start == start_method::program || none_executed, "program",
+          "empty unless start is start_method::program");
+}
+
 void check_leak(const leak_options& given) {
     constexpr std::size_t megabyte = 1'000'000;
     check(given.period > duration::zero(), "leak.period", "positive");
@@ -77,8 +79,6 @@ void check_leak(const leak_options& given) {
     check(given.absolute >= megabyte, "leak.absolute", "at least 1 MB");
     check(given.hard >= megabyte, "leak.hard", "at least 1 MB");
 }
-
-bool has_zero(std::string_view text) { return text.find('\0') != text.npos; }
 
 void check_environment(const std::map<std::string, std::string>& environment) {
     for (const auto& [name, value] : environment) {
@@ -127,19 +127,13 @@ void check_process(const process_options& given) {
 
 } // namespace
 
-start_method default_start_method() noexcept {
-    static const start_method method = read_start_method().value_or(unknown_method);
-    return method;
-}
-
 executor_options detail::complete(executor_options given) {
-    if (given.start == unknown_method) {
-        refuse("the environment variable COPROC_START_METHOD is \"" +
-               std::string(std::getenv("COPROC_START_METHOD")) +
-               "\"; known are exec, exec_main and in_process");
+    if (given.start == start::unknown_method) {
+        refuse("the environment variable COPROC_START_METHOD is \"" + start_method_variable() +
+               "\"; known are " + start::known_methods());
     }
-    check(given.start >= start_method::exec && given.start <= start_method::in_process, "start",
-          "one of exec, exec_main and in_process");
+    check(!start::name_of(given.start).empty(), "start",
+          ("one of " + start::known_methods()).c_str());
     if (!given.max_workers) {
         given.max_workers = cpu_count();
     }
@@ -160,6 +154,7 @@ executor_options detail::complete(executor_options given) {
     check_environment(given.environment);
     check_process(given.process);
     check_for_threads(given);
+    check_program(given);
     check(given.max_message_bytes >= 64 * 1024 && given.max_message_bytes <= (std::size_t{1} << 62),
           "max_message_bytes", "between 64 KiB and 2^62");
     check_initializers(given);

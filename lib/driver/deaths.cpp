@@ -160,7 +160,8 @@ void executor_impl::take_rest(worker_link& l, std::uint32_t worker) {
 void executor_impl::bury(worker_link& l, std::uint32_t worker) {
     const pool::worker& known = pool_.worker_at(worker);
     if (known.state == pool::worker_state::starting && !known.dismissed) {
-        const std::string who = "worker " + std::to_string(l.child ? l.child->pid() : 0);
+        const std::string who = "worker " + std::to_string(l.child ? l.child->pid() : 0) +
+                                (l.program.empty() ? "" : " (" + l.program + ")");
         const std::string initializer =
             l.initializers == 0
                 ? std::string()

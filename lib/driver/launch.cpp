@@ -1,6 +1,7 @@
 #include "driver/launch.hpp"
 
 #include "driver/own_array.hpp"
+#include "driver/program_file.hpp"
 #include "driver/worker_settings.hpp"
 #include "process/executable.hpp"
 #include "process/modules.hpp"
@@ -64,19 +65,26 @@ bool make_pipe(process::unique_fd& ours, process::unique_fd& workers) {
     return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
-std::variant<launched_worker, std::string> launch_process(const executor_options& options,
-                                                          std::uint32_t slot, unsigned depth) {
+/// Why a worker would be none, or would start workers without end; null: it is fine.
+const char* why_not(start_method method) {
     if (worker::is_not_serving_yet()) {
         return "this process is itself a worker that has not begun to serve; static constructors, "
                "and main before coproc::init, must not submit tasks in a worker "
                "(coproc::in_worker() tells)";
     }
-    if (!worker::would_serve(options.start)) {
-        return options.start == start_method::exec_main
-                   ? "main of this program must call coproc::init(argc, argv)"
-                   : "main of this program must begin with coproc::init(argc, argv), or the "
-                     "program must be "
-                     "linked with coproc_main; a worker would run main again";
+    if (method == start_method::program || worker::would_serve(method)) {
+        return nullptr;
+    }
+    return method == start_method::exec_main
+               ? "main of this program must call coproc::init(argc, argv)"
+               : "main of this program must begin with coproc::init(argc, argv), or the program "
+                 "must be linked with coproc_main; a worker would run main again";
+}
+
+std::variant<launched_worker, std::string> launch_process(const executor_options& options,
+                                                          std::uint32_t slot, unsigned depth) {
+    if (const char* const why = why_not(options.start)) {
+        return why;
     }
     process::unique_fd workers_end;
     auto made = prepare(options, depth, workers_end);
@@ -94,8 +102,14 @@ std::variant<launched_worker, std::string> launch_process(const executor_options
                                                 ? worker::entry::exec_main
                                                 : worker::entry::exec};
     process::spawn_request request;
-    request.executable = process::worker_executable(options.executable);
-    request.arguments = {worker::program_name()};
+    if (options.start == start_method::program) {
+        worker->program = program_file(options.program);
+        request.executable = worker->program;
+        request.arguments = {worker->program};
+    } else {
+        request.executable = process::worker_executable(options.executable);
+        request.arguments = {worker::program_name()};
+    }
     request.variables = variables_for(options.environment, slot);
     request.variables.push_back(std::string(worker::identity_variable) + "=" +
                                 worker::format_identity(identity));

@@ -39,6 +39,12 @@ certainty certainty_of(wire::reply_outcome outcome, bool chunk) {
     return chunk ? certainty::may_have_run : certainty::ran; // not all of its elements, perhaps
 }
 
+/// Whether the function lies in our executable, which is not the worker's.
+bool lies_elsewhere(const wire::task_header& task, const worker_link& l) {
+    return !l.same_build && task.exported.empty() &&
+           (task.module == 0 || (task.function != 0 && task.function_module == 0));
+}
+
 } // namespace
 
 void executor_impl::take_frames(worker_link& l, std::uint32_t worker) {
@@ -229,6 +235,10 @@ void executor_impl::store(job_core& job, worker_link& l, const wire::reply_heade
                           .task_name = job.task_name(),
                           .function = job.function,
                           .cause = std::string(reply.text)};
+    if (reply.outcome == wire::reply_outcome::unknown_function && lies_elsewhere(job.header, l)) {
+        record.advice = "put both into a shared library, export it from the worker's program "
+                        "(coproc::named), or use start_method::exec";
+    }
     if (reply.outcome == wire::reply_outcome::threw) {
         // Decoded by who asks for it: its codec may be a user's.
         record.thrown = thrown_there{.encoded = {frame.payload.begin(), frame.payload.end()},
@@ -242,12 +252,17 @@ void executor_impl::take_hello(worker_link& l, std::uint32_t worker, const wire:
         misbehaved(l, worker, "it said hello twice");
     } else if (hello.nonce != l.nonce) {
         misbehaved(l, worker, "it is not the process that was started");
-    } else if (hello.version != wire::protocol_version) {
+        return;
+    }
+    if (hello.version != wire::protocol_version) {
         misbehaved(l, worker,
                    "it speaks version " + std::to_string(hello.version) + " of the protocol, not " +
                        std::to_string(wire::protocol_version));
-    } else if (!std::ranges::equal(hello.build_id,
-                                   process::module_table::instance().describe(0).id)) {
+        return;
+    }
+    l.same_build =
+        std::ranges::equal(hello.build_id, process::module_table::instance().describe(0).id);
+    if (!l.same_build && l.program.empty()) {
         misbehaved(l, worker, "its executable is another build of the program");
     } else if (options_.initializers.empty()) {
         pool_.ready(worker, clock::now(), actions_);

@@ -28,7 +28,8 @@ worker_link::worker_link(const asio::any_io_executor& io, launched_worker& made,
       ring(page->layout().ring, page->ring_memory()),
       reader(max_message_bytes),
       nonce(made.nonce),
-      slot(slot_number) {
+      slot(slot_number),
+      program(made.program) {
     if (made.child) {
         death.assign(made.child->pidfd());
     }
@@ -71,10 +72,7 @@ void attach(msghdr& message, std::span<std::byte> control, int descriptor) noexc
 
 void worker_link::stage(job_core& job, std::uint64_t sequence) {
     page->slots().offer(sequence); // first: what is offered can be taken back if the rest fails
-    introduce(job.header.module);
-    if (job.header.function != 0) {
-        introduce(job.header.function_module);
-    }
+    introduce_modules(job.header);
     if (job.luggage != nullptr) {
         if (auto arrays = job.luggage->arrays()) {
             introduce(*arrays);
@@ -100,18 +98,27 @@ const char* worker_link::initialize(const call& what, std::uint64_t number) {
     }
     header.exported = encoded->exported;
     header.initializer = true;
-    introduce(header.module);
-    if (header.function != 0) {
-        introduce(header.function_module);
-    }
+    introduce_modules(header);
     writer.append(header, encoded->arguments.bytes(),
                   std::shared_ptr<const payload>(encoded, &encoded->arguments));
     ++initializers;
     return nullptr;
 }
 
+// An exported name lies where the worker finds it.
+void worker_link::introduce_modules(const wire::task_header& header) {
+    if (!header.exported.empty()) {
+        return;
+    }
+    introduce(header.module);
+    if (header.function != 0) {
+        introduce(header.function_module);
+    }
+}
+
 void worker_link::introduce(std::uint32_t module) {
-    if (module == 0 || (module < introduced_.size() && introduced_[module])) {
+    const bool its_own = module == 0 && same_build;
+    if (its_own || (module < introduced_.size() && introduced_[module])) {
         return;
     }
     introduced_.resize(std::max<std::size_t>(introduced_.size(), module + 1));

@@ -34,6 +34,7 @@ struct launched_worker {
     process::unique_fd output = {}; ///< our end of its stdout, if that is captured
     process::unique_fd error = {};  ///< of its stderr
     std::optional<std::uint64_t> oom_kills_before = {}; ///< as counted before it was started
+    std::string program = {}; ///< the file of start_method::program; empty: this program
 };
 
 /// The parent's end of one worker: descriptors and buffers, no decisions. Guarded by the executor's
@@ -93,6 +94,8 @@ public:
     lent_arrays lent;
     std::uint64_t nonce;
     std::uint32_t slot;
+    const std::string program; ///< the file of start_method::program; empty: this program
+    bool same_build = true;    ///< its executable is ours; known from its hello
 
     bool reading = false;     ///< an async_read_some is on its way
     bool watching = false;    ///< an async_wait for the pidfd is on its way
@@ -120,6 +123,7 @@ public:
     std::string last_words; ///< from its log frames
 
 private:
+    void introduce_modules(const wire::task_header&);
     void introduce(std::uint32_t module);
     void introduce(const borrowed_arrays&);
 

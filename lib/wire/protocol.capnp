@@ -160,9 +160,9 @@
 #
 # Versions
 # --------
-# The version below goes up with every change that an older peer would misread. Parent and worker
-# are the same build in all start methods that send addresses, so versions are compared for
-# equality.
+# The version below goes up with every change that an older peer would misread, and with every change
+# of what an invoker is called with. Versions are compared for equality: the worker may be another
+# program, but of the same library.
 #
 #     1    the first
 #     2    a task may name an exported function in place of an address
@@ -213,8 +213,9 @@ struct Command {
       buildId @10 :Data;
     }
     # Names a module (the executable or a shared library) by a number that later task frames on this
-    # connection use. Sent before the first task that needs it. Number 0 is the executable itself
-    # and is never sent. Two modules are the same if path and build-id are; a module without
+    # connection use. Sent before the first task that needs it. Number 0 is the parent's executable:
+    # also the worker's, and then never sent, if the two have the same build-id. A worker of another
+    # program does not load it; tasks that need it fail with unknownFunction. Two modules are the same if path and build-id are; a module without
     # build-id is told by path, device, inode, size and time of modification, packed into buildId.
 
     requestExit @11 :Void;
@@ -301,6 +302,7 @@ struct Hello {
   # other process does not know it.
   buildId @3 :Data;
   # Of the executable, so that a binary replaced on disk is an error and not undefined behaviour.
+  # Where the parent has asked for another program it need not be the parent's.
 }
 
 # An exception on its way to the caller, with those nested in it.

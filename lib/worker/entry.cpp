@@ -38,8 +38,8 @@ void leave_if_misled() {
         if (worker::socket_was_made_by(told->socket, told->parent)) {
             worker::say_why_not(told->socket,
                                 "it was not started directly by its executor; is "
-                                "executor_options::executable or COPROC_EXECUTABLE a script that "
-                                "does not end with exec?");
+                                "executor_options::executable or program, or COPROC_EXECUTABLE, a "
+                                "script that does not end with exec?");
         }
         std::_Exit(EXIT_FAILURE);
     }

@@ -158,6 +158,8 @@ private:
         return false;
     }
 
+    // Number 0 is named by a parent that another program runs in: its executable cannot be loaded
+    // here, and is not tried.
     void learn(const wire::module_header& module) {
         if (modules_.size() <= module.number) {
             modules_.resize(module.number + 1);
@@ -167,6 +169,12 @@ private:
              process::build_id(module.build_id.begin(), module.build_id.end())},
             {},
             false};
+        if (module.number == 0) {
+            modules_[0].searched = true;
+            modules_[0].search.why_not =
+                "its code, or that of the submit which calls it, lies in the executable " +
+                std::string(module.path) + " itself, which another program cannot load";
+        }
     }
 
     const void* code_at(std::uint32_t number, std::uint64_t offset, std::string& why_not) {

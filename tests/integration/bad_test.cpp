@@ -225,7 +225,8 @@ TEST_CASE("a function outside of all modules is unknown", "[bad]") {
     ::munmap(code, 4096);
 }
 
-TEST_CASE("an executable that cannot be one is told with its reason", "[process][bad]") {
+TEST_CASE("an executable that cannot be one is told with its reason",
+          "[process][bad][executable]") {
     check_failure(run_one({.max_workers = 1, .executable = "/no/such/file"}), errc::spawn_failed,
                   certainty::not_started, "No such file");
     check_failure(run_one({.max_workers = 1, .executable = "/etc/passwd"}), errc::spawn_failed,
@@ -243,7 +244,7 @@ TEST_CASE("an executable that cannot be one is told with its reason", "[process]
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("an executor whose workers never start is broken", "[process][bad]") {
+TEST_CASE("an executor whose workers never start is broken", "[process][bad][executable]") {
     asio::io_context loop;
     coproc::executor executor(loop, {.max_workers = 1, .executable = "/no/such/file"});
     auto first = executor.submit(same, 1);
@@ -308,7 +309,8 @@ TEST_CASE("a worker's standard input is at its end", "[process][bad]") {
     CHECK(std::move(job).get().value() == EOF);
 }
 
-TEST_CASE("D10: workers end with their host, also while they compute", "[process][bad]") {
+TEST_CASE("D10: workers end with their host, also while they compute",
+          "[process][bad][executable]") {
     int ends[2];
     REQUIRE(::pipe(ends) == 0);
     const std::string program = beside("integration_host");
@@ -392,7 +394,8 @@ TEST_CASE("a static constructor that submits starts no chain of processes", "[pr
     CHECK(text == "7\n");
 }
 
-TEST_CASE("a worker that something else has started for the executor says so", "[process][bad]") {
+TEST_CASE("a worker that something else has started for the executor says so",
+          "[process][bad][executable]") {
     char script[] = "/tmp/coproc-wrapper-XXXXXX";
     const int file = ::mkstemp(script);
     const std::string text =

@@ -411,7 +411,7 @@ const std::map<errc, std::vector<seen> (*)()> producers{
 } // namespace
 
 TEST_CASE("every error happens, and its sentence tells task, cause, certainty and remedy",
-          "[process][errors]") {
+          "[process][errors][executable]") {
     for (int number = 1; number <= static_cast<int>(errc::forked); ++number) {
         const auto code = static_cast<errc>(number);
         INFO(coproc::make_error_code(code).message());

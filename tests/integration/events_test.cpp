@@ -173,7 +173,7 @@ TEST_CASE("a chunk is one task to the observer", "[events]") {
     test::run(chunk(seen));
 }
 
-TEST_CASE("workers that do not start are told", "[process][events]") {
+TEST_CASE("workers that do not start are told", "[process][events][executable]") {
     asio::io_context loop;
     watcher seen;
     SECTION("no process") {

@@ -93,7 +93,7 @@ TEST_CASE("a wrong number is no want of memory", "[memory]") {
 }
 
 TEST_CASE("a worker that the kernel killed for want of memory is told from one that was killed",
-          "[process][memory]") {
+          "[process][memory][executable]") {
     const std::vector<std::string> lines = lines_of("integration_limited");
     REQUIRE_FALSE(lines.empty());
     if (lines.front() == "no cgroup") {

@@ -201,7 +201,7 @@ TEST_CASE("what goes on writing when its task is over does not disturb the next 
 
 TEST_CASE("what a worker wrote is shown as data", "[process][output]") { test::run(escapes()); }
 
-TEST_CASE("a process that is no worker is quoted", "[process][output]") {
+TEST_CASE("a process that is no worker is quoted", "[process][output][executable]") {
     char script[] = "/tmp/coproc-script-XXXXXX";
     const int file = ::mkstemp(script);
     write_all(file, "#!/bin/sh\necho 'no licence server' >&2\nexit 3\n");

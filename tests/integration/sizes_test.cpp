@@ -334,7 +334,7 @@ TEST_CASE("workers are started as tasks need them, not all at once", "[sizes]") 
 TEST_CASE("async_start makes workers ready before there are tasks", "[sizes]") {
     test::run(warm());
 }
-TEST_CASE("async_start tells why there are no workers", "[process][sizes]") {
+TEST_CASE("async_start tells why there are no workers", "[process][sizes][executable]") {
     test::run(warm_in_vain());
 }
 TEST_CASE("an async_start that is cancelled ends at once, and the workers come", "[sizes]") {

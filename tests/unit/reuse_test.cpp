@@ -61,6 +61,7 @@ constexpr std::array compared{
     change([](executor_options& o) { o.idle_timeout = 11s; }),
     change([](executor_options& o) { o.environment["A"] = "1"; }),
     change([](executor_options& o) { o.start = start_method::exec_main; }),
+    change([](executor_options& o) { o.program = "/a/program"; }),
     change([](executor_options& o) { o.executable = "/a/program"; }),
     change([](executor_options& o) { o.max_tasks_per_worker = 7; }),
     change([](executor_options& o) { o.max_worker_age = 1h; }),
