@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Builds a user's program in the way that is named, runs it and compares what it prints.
-#   consume.sh WAY PACKAGE SOURCE EXPECTED [ARGUMENT...]     WAY: pkg_config, subproject or cmake
+#   consume.sh WAY PACKAGE SOURCE EXPECTED [ARGUMENT...]
+# WAY: pkg_config, subproject or cmake; library: SOURCE is one, of the program uses_SOURCE, and what is
+# installed lies elsewhere than where it was to be installed.
 # Meson's tests set SOURCE_ROOT, BUILD_ROOT, PREFIX, LIBDIR and CXX.
 set -euo pipefail
 way=$1 package=$2 source=$3 expected=$4
@@ -25,6 +27,15 @@ pkg_config() {
     flags=$(pkg-config --define-variable=prefix="$installed" --cflags --libs "$package")
     echo "$CXX -std=c++20 $source -o program $flags"
     $CXX -std=c++20 "$source" -o program $flags
+}
+
+library() {
+    install_here
+    export PKG_CONFIG_PATH=$installed/$LIBDIR/pkgconfig
+    flags=$(pkg-config --define-variable=prefix="$installed" --cflags --libs "$package")
+    $CXX -std=c++20 -fPIC -shared "$source" -o libuser.so $flags
+    $CXX -std=c++20 "$(dirname "$source")/uses_$(basename "$source")" -o program \
+        -L. -luser -Wl,-rpath,"$work"
 }
 
 subproject() {

@@ -166,20 +166,22 @@ TEST_CASE("a program that is no worker is told by its name, and breaks its execu
         std::string file;
         errc code;
         std::string says;
+        coproc::duration start_timeout = test::patience;
     };
     const std::vector<wrong_program> programs{
         {"/no/such/program", errc::spawn_failed, "execve of /no/such/program: No such file"},
         {"/etc/passwd", errc::spawn_failed, "execve of /etc/passwd: Permission denied"},
         {"/bin/true", errc::handshake_failed, " (/bin/true) exited with status 0"},
         {talks.path(), errc::handshake_failed, " (" + talks.path() + ") was refused: it sent no"},
-        {beside("integration_hanging"), errc::handshake_failed, " did not say hello in time"},
+        {beside("integration_hanging"), errc::handshake_failed, " did not say hello in time",
+         200ms},
         {beside("integration_plain"), errc::handshake_failed, "integration_plain) exited with"},
     };
     for (const wrong_program& wrong : programs) {
         INFO(wrong.file);
         coproc::executor_options options = with_program(wrong.file);
         options.max_failed_starts = 2;
-        options.start_timeout = 1s;
+        options.start_timeout = wrong.start_timeout;
         options.capture_output = true;
         started here(options);
         check_failure(here.run(same, 1), wrong.code, wrong.says);
