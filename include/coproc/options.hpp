@@ -110,6 +110,9 @@ enum class start_method {
     exec_main,  ///< the same, and coproc_main leaves it to `main` to call coproc::init
     program,    ///< another program, executor_options::program, which loads the shared libraries
                 ///< that functions lie in; `main` of this program need not know of coproc
+    forkserver, ///< a copy of one such process, which has run executor_options::preload and then
+                ///< forks on request: what preload built is there in all workers, and takes memory
+                ///< once. No thread may be begun before the fork (docs/lifecycle.md)
     in_process, ///< a thread of this process: same codecs and completions, no isolation; for
                 ///< debuggers and tests
 };
@@ -235,7 +238,8 @@ struct executor_options {
     std::optional<duration> idle_timeout = {};
     /// Variables that workers have besides those of this process, or with another value; "{slot}"
     /// in a value is replaced by the worker's slot, as for CUDA_VISIBLE_DEVICES. They are there
-    /// before static constructors run. Names are not empty and have no '='. Not with
+    /// before static constructors run; with start_method::forkserver those that have a "{slot}" are
+    /// there before initializers run. Names are not empty and have no '='. Not with
     /// start_method::in_process.
     std::map<std::string, std::string> environment = {};
     /// What each worker does, in this order, before its first task; their results are ignored. One
@@ -253,6 +257,13 @@ struct executor_options {
     /// build. Empty: the program coproc-worker that is installed with the library, which runs
     /// functions of shared libraries.
     std::string program = {};
+    /// What is done once, in this order, in the process that forks the workers, before it forks the
+    /// first: load a model, fill a cache. The workers find its this_worker::local objects, hooks
+    /// and static objects as it has left them, and share their memory until they write to it. A
+    /// failure is that of an initializer (errc::initializer_failed), and initializer_timeout counts
+    /// for all of it, too. A thread that it leaves behind would not be in the workers, and is a
+    /// failure. Only with start_method::forkserver.
+    std::vector<call> preload = {};
     /// The file that workers execute, a build of this very program. Not with start_method::program
     /// and start_method::in_process. Empty: the environment variable
     /// COPROC_EXECUTABLE, else the file that this process runs, even if it was replaced on disk

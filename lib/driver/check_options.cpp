@@ -92,11 +92,11 @@ void check_environment(const std::map<std::string, std::string>& environment) {
     }
 }
 
-void check_initializers(const executor_options& given) {
-    for (const call& next : given.initializers) {
+void check_calls(const executor_options& given, const std::vector<call>& calls, const char* field) {
+    for (const call& next : calls) {
         const auto& encoded = detail::encoded_call::of(next);
-        check(encoded != nullptr, "initializers", "without a call that was moved from");
-        check(encoded->arguments.size() < given.max_message_bytes, "initializers",
+        check(encoded != nullptr, field, "without a call that was moved from");
+        check(encoded->arguments.size() < given.max_message_bytes, field,
               ("shorter than max_message_bytes; one has " +
                std::to_string(encoded->arguments.size()) + " bytes")
                   .c_str());
@@ -157,7 +157,10 @@ executor_options detail::complete(executor_options given) {
     check_program(given);
     check(given.max_message_bytes >= 64 * 1024 && given.max_message_bytes <= (std::size_t{1} << 62),
           "max_message_bytes", "between 64 KiB and 2^62");
-    check_initializers(given);
+    check_calls(given, given.initializers, "initializers");
+    check_calls(given, given.preload, "preload");
+    check(given.preload.empty() || given.start == start_method::forkserver, "preload",
+          "empty unless `start` is start_method::forkserver: nothing else forks");
     return given;
 }
 

@@ -59,8 +59,7 @@ void executor_impl::watch(std::uint32_t worker) {
 }
 
 // What it writes is read while somebody listens to it, so that no task waits for room in a pipe.
-void executor_impl::listen_to_output(std::uint32_t worker) {
-    const link_ptr& l = links_[worker];
+void executor_impl::listen_to_output(const link_ptr& l) {
     for (const output which : both_outputs) {
         captured_output::pipe& pipe = (*l->output)[which];
         if (pipe.waiting || !pipe.end.is_open()) {
@@ -180,14 +179,7 @@ void executor_impl::bury(worker_link& l, std::uint32_t worker) {
             start_cause_ = who + " " + (status ? process::describe(*status) : "ended") +
                            (l.initializers > 0 ? " in " + initializer : " before it was ready");
         }
-        if (!l.last_words.empty()) {
-            start_cause_ += ": " + l.last_words;
-        } else if (l.output) {
-            const std::string written = l.output->tails()->text(output::error);
-            if (!written.empty()) {
-                start_cause_ += "; it wrote " + text::quoted(text::last_lines(written, 3, 300));
-            }
-        }
+        start_cause_ += l.last_said();
     }
     const bool was_starting = pool_.worker_at(worker).state == pool::worker_state::starting;
     exited(worker, was_starting && l.initializers > 0          ? errc::initializer_failed

@@ -171,6 +171,7 @@ void executor_impl::end_everything(bool loop_is_gone) noexcept {
                 }
             }
             forget_buried();
+            end_zygote();
             dirty_.clear();
             to_start_.clear();
             if (shutdown_ && !(*shutdown_).done()) {

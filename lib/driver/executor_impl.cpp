@@ -69,6 +69,11 @@ executor_impl::executor_impl(asio::any_io_executor io, executor_options options,
     if (options_.observer) {
         pool_.observe();
     }
+    if (options_.start == start_method::forkserver) {
+        zygote_.emplace(pool::zygote_plan::limits{.start = options_.start_timeout,
+                                                  .preload = options_.initializer_timeout,
+                                                  .preloads = !options_.preload.empty()});
+    }
 }
 
 void executor_impl::enlist() { list_->add(shared_from_this()); }
@@ -365,12 +370,15 @@ executor_stats executor_impl::stats() const {
 }
 
 void executor_impl::arm_timer() {
-    if (stopped_ || (!options_.watch_idle && !pool_.needs_attention())) {
+    if (stopped_ || (!options_.watch_idle && !needs_attention())) {
         return;
     }
     clock::time_point next = std::min(pool_.next_tick(), shutdown_limit_);
     if (options_.leak.hard != no_bound && pool_.needs_attention()) {
         next = std::min(next, next_look_);
+    }
+    if (zygote_) {
+        next = std::min(next, zygote_->plan.limit());
     }
     if (next == clock::time_point::max()) {
         disarm_timer(); // it would keep the loop
@@ -409,6 +417,10 @@ void executor_impl::on_timer() {
             pool_.shut_down(pool::shutdown_mode::kill, now, actions_);
         }
         look_at_all(now);
+        if (zygote_) {
+            zygote_->plan.tick(now, zygote_->actions);
+            perform_zygote();
+        }
         pool_.tick(now, actions_);
         perform();
         after_events();

@@ -5,6 +5,7 @@
 #include "driver/job_core.hpp"
 #include "driver/ready_queue.hpp"
 #include "driver/worker_link.hpp"
+#include "driver/zygote_link.hpp"
 #include "memory/chunk_step.hpp"
 #include "pool/pool.hpp"
 #include "process/oom_kills.hpp"
@@ -14,6 +15,7 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -117,6 +119,7 @@ private:
     void warmed(const pool::action&);
     std::string cause_of(const pool::action&, const worker_link*) const;
     void after_events();
+    bool needs_attention() const;
     void listen();
     void rest();
 
@@ -125,11 +128,46 @@ private:
     void spawn_next();
     std::optional<std::uint64_t> count_oom_kills();
     void install(std::uint32_t worker, launched_worker made);
-    void start_failed(std::uint32_t worker, std::string cause);
+    void start_failed(std::uint32_t worker, std::string cause, errc code = errc::spawn_failed);
+    void never_started(std::uint32_t worker);
+
+    // zygote.cpp: workers that are forked
+    void fork_next(std::uint32_t worker, std::uint32_t slot);
+    void order_fork(std::uint32_t worker, std::variant<fork_parts, std::string> made);
+    bool forget_order(std::uint32_t worker);
+    void perform_zygote();
+    void perform(const pool::zygote_action&);
+    void start_zygote();
+    void install_zygote(std::variant<launched_worker, std::string> made);
+    void lose_zygote(errc, std::string cause);
+    void preload();
+    void request_fork(std::uint32_t worker);
+    void write_to_zygote();
+    void listen_to_zygote();
+    void on_zygote(const link_ptr&, const asio::error_code&, bool worker_link::*waits,
+                   void (executor_impl::*what)(const link_ptr&));
+    void stop_listening_to_zygote();
+    void take_from_zygote(const link_ptr&);
+    void take_zygote_frames(worker_link&);
+    void take_zygote_report(worker_link&, const wire::report&);
+    void take_preloaded(worker_link&, const wire::reply_header&);
+    void take_forked(worker_link&, const wire::forked&);
+    void take_in(process::child useless);
+    void zygote_misbehaved(worker_link&, std::string how);
+    void bury_zygote(const link_ptr&);
+    std::string describe_end_of_zygote(const worker_link&, const process::exit_status&) const;
+    void forget_zygote_link();
+    bool zygote_ends() const noexcept;
+    bool ask_zygote_to_end();
+    void end_zygote() noexcept;
+    void take_in_forked(worker_link&) noexcept;
 
     // talking.cpp: one worker's socket
     void flush();
     void write(std::uint32_t worker);
+    /// Calls `again` with the mutex when there may be room for the rest.
+    void wait_for_room(const link_ptr&, worker_link::written,
+                       std::function<void(executor_impl&)> again);
     void tell_of_closed_extents();
     void read(std::uint32_t worker);
     void on_read(const link_ptr&, std::uint32_t worker, const asio::error_code&, std::size_t bytes);
@@ -150,6 +188,7 @@ private:
     void store(job_core&, worker_link&, const wire::reply_header&, const wire::frame&,
                auto& source);
     void take_hello(worker_link&, std::uint32_t worker, const wire::hello&);
+    static std::string refuse_hello(const worker_link&, const wire::hello&);
     void initialize(worker_link&, std::uint32_t worker);
     void take_initialized(worker_link&, std::uint32_t worker, const wire::reply_header&);
 
@@ -167,7 +206,7 @@ private:
     void look_for_crash(worker_link&, std::uint32_t worker);
     void end_of_stream(worker_link&, std::uint32_t worker);
     void watch(std::uint32_t worker);
-    void listen_to_output(std::uint32_t worker);
+    void listen_to_output(const link_ptr&);
     void on_death(const link_ptr&, std::uint32_t worker, const asio::error_code&);
     void finish_death(worker_link&, std::uint32_t worker);
     void look_for_shortage(worker_link&);
@@ -218,6 +257,7 @@ private:
     std::vector<std::uint32_t> buried_; // links that are of no use once the actions are performed
     std::vector<std::uint32_t> dirty_;  // links with frames to be written
     std::deque<std::uint32_t> to_start_;
+    std::optional<zygote_link> zygote_; // of start_method::forkserver
     ready_queue ready_;
     unused_arrays unused_; // to be let go of without the mutex: that may unmap gigabytes
     event_queue events_;

@@ -72,8 +72,8 @@ void executor_impl::perform(const pool::action& a) {
         warmed(a);
         return;
     case pool::action_kind::shutdown_complete:
-        if (shutdown_) {
-            shutdown_limit_ = clock::time_point::max();
+        shutdown_limit_ = clock::time_point::max();
+        if (shutdown_ && !ask_zygote_to_end()) {
             finish_shutdown(*shutdown_);
         }
         return;
@@ -122,9 +122,9 @@ void executor_impl::kill(std::uint32_t worker) {
     const auto waiting = std::find(to_start_.begin(), to_start_.end(), worker);
     if (waiting != to_start_.end()) {
         to_start_.erase(waiting);
-        pool_.exited(
-            worker, errc::spawn_failed, [](std::uint64_t) { return pool::slot_state::offered; },
-            clock::now(), actions_);
+        never_started(worker);
+    } else if (forget_order(worker)) {
+        never_started(worker);
     }
     // Else it is being started at this moment, and install() will see that it is not wanted any
     // more.
@@ -253,15 +253,21 @@ void executor_impl::after_events() {
     arm_timer();
 }
 
+// Whether something is still to come without which the loop must not end.
+bool executor_impl::needs_attention() const { return pool_.needs_attention() || zygote_ends(); }
+
 // Listens to the workers that have something to tell. What is not needed any more is given up in
 // rest() only, when handlers have run, because they often need it again.
 void executor_impl::listen() {
     if (stopped_) {
         return;
     }
-    const bool attention = pool_.needs_attention();
+    const bool attention = needs_attention();
     if (!attention && !options_.watch_idle) {
         return;
+    }
+    if (zygote_) {
+        listen_to_zygote();
     }
     for (std::uint32_t w = 0; w < links_.size(); ++w) {
         const link_ptr& l = links_[w];
@@ -279,7 +285,7 @@ void executor_impl::listen() {
             watch(w);
         }
         if (l->output) {
-            listen_to_output(w);
+            listen_to_output(l);
         }
         const bool answers = state == pool::worker_state::busy || l->initializers > 0;
         if (answers && !l->bell_armed && !l->look_posted) {
@@ -296,7 +302,7 @@ void executor_impl::rest() {
     if (stopped_ || options_.watch_idle) {
         return;
     }
-    const bool attention = pool_.needs_attention();
+    const bool attention = needs_attention();
     for (std::uint32_t w = 0; w < links_.size(); ++w) {
         worker_link* const l = link(w);
         if (l == nullptr || (!l->reading && !l->watching && !l->output)) {
@@ -316,6 +322,9 @@ void executor_impl::rest() {
                 l->output->stop_waiting();
             }
         }
+    }
+    if (!attention && zygote_) {
+        stop_listening_to_zygote();
     }
     if (!attention) {
         disarm_timer();

@@ -45,6 +45,10 @@ bool lies_elsewhere(const wire::task_header& task, const worker_link& l) {
            (task.module == 0 || (task.function != 0 && task.function_module == 0));
 }
 
+bool is_this_build(const wire::hello& hello) {
+    return std::ranges::equal(hello.build_id, process::module_table::instance().describe(0).id);
+}
+
 } // namespace
 
 void executor_impl::take_frames(worker_link& l, std::uint32_t worker) {
@@ -247,23 +251,26 @@ void executor_impl::store(job_core& job, worker_link& l, const wire::reply_heade
     job.store_failure(make_failure(std::move(record)));
 }
 
-void executor_impl::take_hello(worker_link& l, std::uint32_t worker, const wire::hello& hello) {
-    if (std::exchange(l.greeted, true)) {
-        misbehaved(l, worker, "it said hello twice");
-    } else if (hello.nonce != l.nonce) {
-        misbehaved(l, worker, "it is not the process that was started");
-        return;
+std::string executor_impl::refuse_hello(const worker_link& l, const wire::hello& hello) {
+    if (hello.nonce != l.nonce) {
+        return "it is not the process that was started";
     }
     if (hello.version != wire::protocol_version) {
-        misbehaved(l, worker,
-                   "it speaks version " + std::to_string(hello.version) + " of the protocol, not " +
-                       std::to_string(wire::protocol_version));
-        return;
+        return "it speaks version " + std::to_string(hello.version) + " of the protocol, not " +
+               std::to_string(wire::protocol_version);
     }
-    l.same_build =
-        std::ranges::equal(hello.build_id, process::module_table::instance().describe(0).id);
-    if (!l.same_build && l.program.empty()) {
-        misbehaved(l, worker, "its executable is another build of the program");
+    if (l.program.empty() && !is_this_build(hello)) {
+        return "its executable is another build of the program";
+    }
+    return {};
+}
+
+void executor_impl::take_hello(worker_link& l, std::uint32_t worker, const wire::hello& hello) {
+    l.same_build = is_this_build(hello);
+    if (std::exchange(l.greeted, true)) {
+        misbehaved(l, worker, "it said hello twice");
+    } else if (std::string why_not = refuse_hello(l, hello); !why_not.empty()) {
+        misbehaved(l, worker, std::move(why_not));
     } else if (options_.initializers.empty()) {
         pool_.ready(worker, clock::now(), actions_);
     } else {

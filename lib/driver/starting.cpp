@@ -30,6 +30,10 @@ void executor_impl::spawn_next() {
         to_start_.pop_front();
         slot = pool_.worker_at(worker).slot;
     }
+    if (zygote_) {
+        fork_next(worker, slot);
+        return;
+    }
     std::variant<launched_worker, std::string> made;
     try {
         const std::optional<std::uint64_t> oom_kills = count_oom_kills();
@@ -100,12 +104,19 @@ void executor_impl::install(std::uint32_t worker, launched_worker made) {
     }
 }
 
-void executor_impl::start_failed(std::uint32_t worker, std::string cause) {
+void executor_impl::start_failed(std::uint32_t worker, std::string cause, errc code) {
     if (stopped_) {
         return;
     }
     start_cause_ = std::move(cause);
-    pool_.start_failed(worker, errc::spawn_failed, clock::now(), actions_);
+    pool_.start_failed(worker, code, clock::now(), actions_);
+}
+
+// It was killed before anything was done for it.
+void executor_impl::never_started(std::uint32_t worker) {
+    pool_.exited(
+        worker, errc::spawn_failed, [](std::uint64_t) { return pool::slot_state::offered; },
+        clock::now(), actions_);
 }
 
 } // namespace coproc::detail

@@ -41,16 +41,21 @@ void executor_impl::write(std::uint32_t worker) {
         return;
     }
     const worker_link::written result = l->write();
-    if (result == worker_link::written::all) {
-        return;
+    if (result != worker_link::written::all) {
+        wait_for_room(l, result, [worker](executor_impl& self) { self.write(worker); });
     }
+}
+
+void executor_impl::wait_for_room(const link_ptr& l, worker_link::written result,
+                                  std::function<void(executor_impl&)> again) {
     l->awaits_room = true;
-    const auto go_on = [self = shared_from_this(), l, worker](const asio::error_code&) {
+    const auto go_on = [self = shared_from_this(), l,
+                        again = std::move(again)](const asio::error_code&) {
         const std::lock_guard lock(self->mutex_);
         l->awaits_room = false;
         // Also if the wait was given up in rest(): a task may have come since.
         if (!l->gone) {
-            self->write(worker);
+            again(*self);
         }
     };
     if (result == worker_link::written::no_room) {

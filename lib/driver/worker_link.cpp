@@ -5,6 +5,7 @@
 #include "driver/name_function.hpp"
 #include "driver/progress_core.hpp"
 #include "process/modules.hpp"
+#include "text/tail.hpp"
 
 #include <algorithm>
 #include <array>
@@ -228,6 +229,15 @@ void worker_link::take_output() noexcept {
     if (output) {
         output->take_rest();
     }
+}
+
+std::string worker_link::last_said() const {
+    if (!last_words.empty()) {
+        return ": " + last_words;
+    }
+    const std::string written = output ? output->tails()->text(output::error) : std::string();
+    return written.empty() ? written
+                           : "; it wrote " + text::quoted(text::last_lines(written, 3, 300));
 }
 
 void worker_link::kill() noexcept {

@@ -73,6 +73,9 @@ public:
     /// What it wrote until now is in its tails.
     void take_output() noexcept;
 
+    /// ": why it cannot serve", as it said itself, or "; it wrote ..."; or nothing.
+    [[nodiscard]] std::string last_said() const;
+
     /// Whether it was asked to clean up and has not answered.
     bool is_cleaning() const noexcept {
         return memory && memory->now() == pool::memory_watch::state::cleaning;

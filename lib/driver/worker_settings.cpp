@@ -27,15 +27,16 @@ void add_cpu_time(std::vector<resource_limit>& all, duration limit) {
     all.push_back({RLIMIT_CPU, seconds, seconds + 1, "cpu_time"});
 }
 
+constexpr std::string_view slot_mark = "{slot}";
+
 } // namespace
 
 std::string with_slot(std::string_view text, std::uint32_t slot) {
-    constexpr std::string_view mark = "{slot}";
     std::string made;
-    for (std::size_t at = text.find(mark); at != text.npos; at = text.find(mark)) {
+    for (std::size_t at = text.find(slot_mark); at != text.npos; at = text.find(slot_mark)) {
         made += text.substr(0, at);
         made += std::to_string(slot);
-        text.remove_prefix(at + mark.size());
+        text.remove_prefix(at + slot_mark.size());
     }
     made += text;
     return made;
@@ -51,6 +52,22 @@ std::vector<std::string> variables_for(const std::map<std::string, std::string>&
         all.push_back(std::move(variable));
     }
     return all;
+}
+
+std::vector<std::string> common_variables(const std::map<std::string, std::string>& environment) {
+    std::vector<std::string> all;
+    for (const auto& [name, value] : environment) {
+        if (value.find(slot_mark) == value.npos) {
+            all.push_back(name + '=' + value);
+        }
+    }
+    return all;
+}
+
+process::process_settings settings_for_zygote(const process_options& options) {
+    process::process_settings made;
+    add_limit(made.limits, RLIMIT_STACK, options.limits.stack_bytes, "stack_bytes");
+    return made;
 }
 
 process::process_settings settings_for(const process_options& options, std::uint32_t slot) {

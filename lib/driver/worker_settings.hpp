@@ -19,7 +19,15 @@ namespace coproc::detail {
 [[nodiscard]] std::vector<std::string>
 variables_for(const std::map<std::string, std::string>& environment, std::uint32_t slot);
 
+/// Those whose values are the same in all slots.
+[[nodiscard]] std::vector<std::string>
+common_variables(const std::map<std::string, std::string>& environment);
+
 [[nodiscard]] process::process_settings settings_for(const process_options& options,
                                                      std::uint32_t slot);
+
+/// What a process that forks workers must have so that they can have theirs: the stack of a process
+/// has its place from the moment when its file is executed.
+[[nodiscard]] process::process_settings settings_for_zygote(const process_options& options);
 
 } // namespace coproc::detail

@@ -22,6 +22,19 @@ void pool::start_failed(std::uint32_t index, errc code, time_point now, actions&
     continue_shutdown(now, out);
 }
 
+void pool::start_withdrawn(std::uint32_t index) {
+    if (workers_[index].state == worker_state::starting) {
+        workers_[index] = worker{};
+    }
+}
+
+void pool::must_start_by(std::uint32_t index, time_point limit) {
+    worker& w = workers_[index];
+    if (w.state == worker_state::starting && !w.killed) {
+        w.limit = limit;
+    }
+}
+
 void pool::greeted(std::uint32_t index, time_point now) {
     worker& w = workers_[index];
     if (w.state == worker_state::starting && !w.killed) {

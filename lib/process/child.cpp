@@ -51,6 +51,20 @@ int wait_without_blocking(int pidfd, siginfo_t& info, int options) noexcept {
 
 child::child(pid_t pid, unique_fd pidfd) noexcept : pid_(pid), pidfd_(std::move(pidfd)) {}
 
+os_result<child> child::find(pid_t pid) {
+    unique_fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd) {
+        return os_error{errno, "pidfd_open"};
+    }
+    siginfo_t info;
+    if (wait_without_blocking(pidfd.get(), info, WNOWAIT) != 0) {
+        return os_error{errno, "waitid"};
+    }
+    return child(pid, std::move(pidfd));
+}
+
+bool child::ended() const noexcept { return is_readable(pidfd_.get()); }
+
 bool child::send_signal(int number) noexcept { return send_to_pidfd(pidfd_.get(), number, 0); }
 
 void child::kill_group() noexcept {
@@ -70,10 +84,36 @@ bool child::number_is_ours() const noexcept {
     return !reaped() && wait_without_blocking(pidfd_.get(), info, WNOWAIT) == 0;
 }
 
-std::optional<exit_status> child::reap() noexcept {
-    if (status_) {
-        return status_;
+// The number is that of a group as long as one of these is there, so the kernel gives it to nobody
+// else.
+bool child::has_unreaped_group() const noexcept {
+    siginfo_t info;
+    for (;;) {
+        info = {};
+        if (::waitid(P_PGID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG) != 0) {
+            if (errno != EINTR) {
+                return false;
+            }
+        } else if (info.si_pid == 0) {
+            return true;
+        }
     }
+}
+
+std::optional<exit_status> child::reap() noexcept {
+    if (!status_) {
+        take_status();
+    }
+    if (status_ && makes_children_) {
+        if (has_unreaped_group()) {
+            return std::nullopt;
+        }
+        makes_children_ = false; // nobody is left who could have the number
+    }
+    return status_;
+}
+
+void child::take_status() noexcept {
     siginfo_t info;
     if (wait_without_blocking(pidfd_.get(), info, 0) == 0) {
         if (info.si_pid != 0) {
@@ -82,7 +122,6 @@ std::optional<exit_status> child::reap() noexcept {
     } else if (is_readable(pidfd_.get())) {
         status_ = status_after_foreign_reap();
     }
-    return status_;
 }
 
 std::optional<exit_status> child::status_after_foreign_reap() const noexcept {

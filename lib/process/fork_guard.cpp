@@ -11,10 +11,8 @@ constinit std::atomic<std::uint32_t> fork_count{0};
 
 namespace {
 
-void count_fork() { detail::fork_count.fetch_add(1, std::memory_order_relaxed); }
-
 // Registered before main, so that no fork of the program's own is missed.
-[[maybe_unused]] const int registration = ::pthread_atfork(nullptr, nullptr, &count_fork);
+[[maybe_unused]] const int registration = ::pthread_atfork(nullptr, nullptr, &note_fork);
 
 } // namespace
 } // namespace coproc::process

@@ -15,4 +15,7 @@ extern std::atomic<std::uint32_t> fork_count;
     return detail::fork_count.load(std::memory_order_relaxed);
 }
 
+/// Counts a fork that the C library does not know of; in the child.
+inline void note_fork() noexcept { detail::fork_count.fetch_add(1, std::memory_order_relaxed); }
+
 } // namespace coproc::process

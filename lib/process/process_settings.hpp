@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,7 @@ struct resource_limit {
     int resource = 0;
     rlim_t soft = RLIM_INFINITY;
     rlim_t hard = RLIM_INFINITY;
-    const char* name = "";
+    std::string name = {};
 };
 
 /// What a process has of its own where others have what their parent has. The names are those of
@@ -23,5 +24,24 @@ struct process_settings {
     std::vector<unsigned> affinity = {};     ///< CPUs; empty: the mask of that thread
     std::vector<resource_limit> limits = {}; ///< all others: the parent's
 };
+
+/// What could not be set.
+enum class setting : std::uint8_t {
+    working_directory,
+    nice,
+    affinity,
+    limit, ///< the one at `failed_limit`
+};
+
+/// The option and the call that failed, for a person: "executor_options::process.nice: setpriority
+/// to 25". Pure.
+[[nodiscard]] std::string describe(setting, const process_settings&, int niceness,
+                                   std::size_t failed_limit);
+
+/// The CPUs as sched_setaffinity takes them. Pure.
+[[nodiscard]] std::vector<unsigned long> mask_of(const std::vector<unsigned>& cpus);
+
+/// `nice` added to the niceness of this thread, within what there is.
+[[nodiscard]] int niceness_with(int nice) noexcept;
 
 } // namespace coproc::process

@@ -3,7 +3,6 @@
 #include "process/command_line.hpp"
 #include "process/exec_plan.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -13,7 +12,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -130,16 +128,6 @@ pid_t run(exec_plan& plan, const child_stack& stack) noexcept {
     return pid;
 }
 
-std::vector<unsigned long> mask_of(const std::vector<unsigned>& cpus) {
-    constexpr unsigned bits = 8 * sizeof(unsigned long);
-    std::vector<unsigned long> mask;
-    for (const unsigned cpu : cpus) {
-        mask.resize(std::max<std::size_t>(mask.size(), cpu / bits + 1));
-        mask[cpu / bits] |= 1UL << cpu % bits;
-    }
-    return mask;
-}
-
 // As the new process finds it from another directory.
 std::string absolute(const std::string& file) {
     if (file.starts_with('/')) {
@@ -151,27 +139,22 @@ std::string absolute(const std::string& file) {
 }
 
 std::string describe(const exec_plan& plan, const process_settings& settings, int niceness) {
-    const std::string option = "executor_options::process.";
+    const auto of = [&](setting what) {
+        return describe(what, settings, niceness, plan.failed_limit);
+    };
     switch (plan.failed_step) {
     case exec_step::group:
         return "setpgid";
-    case exec_step::working_directory:
-        return option + "working_directory: chdir to " + settings.working_directory;
     case exec_step::descriptors:
         return "dup3";
+    case exec_step::working_directory:
+        return of(setting::working_directory);
     case exec_step::nice:
-        return option + "nice: setpriority to " + std::to_string(niceness);
-    case exec_step::affinity: {
-        std::string text = option + "affinity: sched_setaffinity to CPU";
-        for (const unsigned cpu : settings.affinity) {
-            text += " " + std::to_string(cpu);
-        }
-        return text;
-    }
-    case exec_step::limit: {
-        const resource_limit& limit = settings.limits[plan.failed_limit];
-        return option + "limits." + limit.name + ": setrlimit to " + std::to_string(limit.soft);
-    }
+        return of(setting::nice);
+    case exec_step::affinity:
+        return of(setting::affinity);
+    case exec_step::limit:
+        return of(setting::limit);
     case exec_step::execute:
         break;
     }
@@ -209,8 +192,7 @@ os_result<child> spawn(const spawn_request& request) {
     const std::vector<char*> argument_pointers = exec_pointers(arguments);
     const std::vector<char*> environment_pointers = exec_pointers(environment);
     const std::vector<unsigned long> mask = mask_of(settings.affinity);
-    const int niceness =
-        std::clamp(::getpriority(PRIO_PROCESS, 0) + settings.nice, PRIO_MIN, PRIO_MAX - 1);
+    const int niceness = niceness_with(settings.nice);
     exec_plan plan{
         .file = file.c_str(),
         .arguments = argument_pointers.data(),

@@ -10,15 +10,17 @@ namespace {
 // compared below or said to be none of a replacement's business.
 auto compared_fields(const executor_options& options) {
     const auto& [max_workers, min_workers, max_queued, idle_timeout, environment, initializers,
-                 initializer_timeout, start, program, executable, leak, max_tasks_per_worker,
-                 max_worker_age, max_failed_starts, start_timeout, exit_timeout, max_message_bytes,
-                 watch_idle, capture_output, core_dumps, process, observer] = options;
+                 initializer_timeout, start, program, preload, executable, leak,
+                 max_tasks_per_worker, max_worker_age, max_failed_starts, start_timeout,
+                 exit_timeout, max_message_bytes, watch_idle, capture_output, core_dumps, process,
+                 observer] = options;
     static_cast<void>(max_workers); // a resize
     static_cast<void>(observer);    // functions cannot be compared: see below
     return std::tie(min_workers, max_queued, idle_timeout, environment, initializers,
-                    initializer_timeout, start, program, executable, leak, max_tasks_per_worker,
-                    max_worker_age, max_failed_starts, start_timeout, exit_timeout,
-                    max_message_bytes, watch_idle, capture_output, core_dumps, process);
+                    initializer_timeout, start, program, preload, executable, leak,
+                    max_tasks_per_worker, max_worker_age, max_failed_starts, start_timeout,
+                    exit_timeout, max_message_bytes, watch_idle, capture_output, core_dumps,
+                    process);
 }
 
 } // namespace

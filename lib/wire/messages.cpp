@@ -82,6 +82,10 @@ std::size_t words_of(const forget_extent&) noexcept { return envelope_words<Comm
 
 std::size_t words_of(const clean_up&) noexcept { return envelope_words<Command>(0); }
 
+std::size_t words_of(const fork_descriptor&) noexcept { return envelope_words<Command>(0); }
+
+std::size_t words_of(const fork_order&) noexcept { return envelope_words<Command>(0); }
+
 std::size_t words_of(const reply_header& reply) noexcept {
     return envelope_words<Report>(reply.text.empty() ? 0 : text_words(cut(reply.text)));
 }
@@ -100,6 +104,10 @@ std::size_t words_of(const progress_header&) noexcept { return envelope_words<Re
 std::size_t words_of(const retire_request&) noexcept { return envelope_words<Report>(0); }
 
 std::size_t words_of(const cleaned&) noexcept { return envelope_words<Report>(0); }
+
+std::size_t words_of(const forked& answer) noexcept {
+    return envelope_words<Report>(answer.text.empty() ? 0 : text_words(cut(answer.text)));
+}
 
 template <class Message>
 std::size_t head_bytes_of(const Message& message) noexcept {
@@ -179,6 +187,15 @@ void fill(const forget_extent& from, Command::Builder command) {
     command.setForgetExtent(from.number);
 }
 
+void fill(const fork_descriptor&, Command::Builder command) { command.setForkDescriptor(); }
+
+void fill(const fork_order& from, Command::Builder command) {
+    Command::Fork::Builder order = command.initFork();
+    order.setNonce(from.nonce);
+    order.setNumber(from.number);
+    order.setSlot(from.slot);
+}
+
 void fill(const reply_header& from, Report::Builder report) {
     report.setSequence(from.sequence);
     if (from.outcome == reply_outcome::value) {
@@ -223,6 +240,16 @@ void fill(const retire_request& from, Report::Builder report) {
 }
 
 void fill(const cleaned& from, Report::Builder report) { report.setCleaned(from.kibibytes); }
+
+void fill(const forked& from, Report::Builder report) {
+    report.setSequence(from.number);
+    Report::Forked::Builder answer = report.initForked();
+    answer.setPid(from.pid);
+    if (!from.text.empty()) {
+        const std::string_view text = cut(from.text);
+        copy_text(text, answer.initText(static_cast<unsigned>(text.size())));
+    }
+}
 
 /// Builds the envelope in its place. A FlatMessageBuilder takes exactly the words that it is given,
 /// which words_of knows, and so needs neither memory of its own nor a copy.
@@ -289,6 +316,13 @@ command read(Command::Reader from) {
     }
     case Command::FORGET_EXTENT:
         return forget_extent{from.getForgetExtent()};
+    case Command::FORK_DESCRIPTOR:
+        return fork_descriptor{};
+    case Command::FORK: {
+        const Command::Fork::Reader order = from.getFork();
+        return fork_order{
+            .nonce = order.getNonce(), .number = order.getNumber(), .slot = order.getSlot()};
+    }
     }
     return message_error::unknown;
 }
@@ -343,6 +377,12 @@ report read(Report::Reader from) {
         return retire_request{.sequence = from.getSequence()};
     case Report::CLEANED:
         return cleaned{.kibibytes = from.getCleaned()};
+    case Report::FORKED: {
+        const Report::Forked::Reader answer = from.getForked();
+        return forked{.number = static_cast<std::uint32_t>(from.getSequence()),
+                      .pid = answer.getPid(),
+                      .text = answer.hasText() ? view(answer.getText()) : std::string_view()};
+    }
     }
     return message_error::unknown;
 }
@@ -459,12 +499,17 @@ std::size_t head_bytes(const request_exit& request) noexcept { return head_bytes
 std::size_t head_bytes(const clean_up& request) noexcept { return head_bytes_of(request); }
 std::size_t head_bytes(const extent_header& extent) noexcept { return head_bytes_of(extent); }
 std::size_t head_bytes(const forget_extent& forget) noexcept { return head_bytes_of(forget); }
+std::size_t head_bytes(const fork_descriptor& descriptor) noexcept {
+    return head_bytes_of(descriptor);
+}
+std::size_t head_bytes(const fork_order& order) noexcept { return head_bytes_of(order); }
 std::size_t head_bytes(const reply_header& reply) noexcept { return head_bytes_of(reply); }
 std::size_t head_bytes(const hello& greeting) noexcept { return head_bytes_of(greeting); }
 std::size_t head_bytes(const log_text& log) noexcept { return head_bytes_of(log); }
 std::size_t head_bytes(const progress_header& progress) noexcept { return head_bytes_of(progress); }
 std::size_t head_bytes(const retire_request& request) noexcept { return head_bytes_of(request); }
 std::size_t head_bytes(const cleaned& answer) noexcept { return head_bytes_of(answer); }
+std::size_t head_bytes(const forked& answer) noexcept { return head_bytes_of(answer); }
 
 std::size_t encode(const task_header& task, std::uint64_t payload_bytes, std::span<std::byte> out) {
     return is_special(task) ? encode_as<Command>(task, payload_bytes, out)
@@ -488,6 +533,13 @@ std::size_t encode(const extent_header& extent, std::uint64_t payload_bytes,
 std::size_t encode(const forget_extent& forget, std::uint64_t payload_bytes,
                    std::span<std::byte> out) {
     return encode_as<Command>(forget, payload_bytes, out);
+}
+std::size_t encode(const fork_descriptor& descriptor, std::uint64_t payload_bytes,
+                   std::span<std::byte> out) {
+    return encode_as<Command>(descriptor, payload_bytes, out);
+}
+std::size_t encode(const fork_order& order, std::uint64_t payload_bytes, std::span<std::byte> out) {
+    return encode_as<Command>(order, payload_bytes, out);
 }
 std::size_t encode(const reply_header& reply, std::uint64_t payload_bytes,
                    std::span<std::byte> out) {
@@ -513,6 +565,10 @@ std::size_t encode(const retire_request& request, std::uint64_t payload_bytes,
 }
 
 std::size_t encode(const cleaned& answer, std::uint64_t payload_bytes, std::span<std::byte> out) {
+    return encode_as<Report>(answer, payload_bytes, out);
+}
+
+std::size_t encode(const forked& answer, std::uint64_t payload_bytes, std::span<std::byte> out) {
     return encode_as<Report>(answer, payload_bytes, out);
 }
 

@@ -16,7 +16,7 @@
 // envelope, so they are valid as long as the frame.
 namespace coproc::wire {
 
-inline constexpr std::uint32_t protocol_version = 7;
+inline constexpr std::uint32_t protocol_version = 8;
 
 /// A deadline or a run limit that never comes.
 inline constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
@@ -85,6 +85,20 @@ struct forget_extent {
     friend bool operator==(const forget_extent&, const forget_extent&) = default;
 };
 
+/// To a zygote: a descriptor, which comes with the first byte, of the worker that is forked next.
+struct fork_descriptor {
+    friend bool operator==(const fork_descriptor&, const fork_descriptor&) = default;
+};
+
+/// To a zygote: fork a worker. The payload holds its settings (process/fork_settings.hpp).
+struct fork_order {
+    std::uint64_t nonce = 0;
+    std::uint32_t number = 0; ///< of the order; `forked` repeats it
+    std::uint32_t slot = 0;   ///< of the worker
+
+    friend bool operator==(const fork_order&, const fork_order&) = default;
+};
+
 /// What became of a task that a worker had begun.
 enum class reply_outcome : std::uint8_t {
     value,            ///< the function returned; the payload holds what
@@ -149,6 +163,15 @@ struct cleaned {
     friend bool operator==(const cleaned&, const cleaned&) = default;
 };
 
+/// The answer to fork_order, of the forked process or, if there is none, of the zygote.
+struct forked {
+    std::uint32_t number = 0;   ///< of the order
+    std::int32_t pid = 0;       ///< 0: there is no process
+    std::string_view text = {}; ///< why it is no worker, for a person; empty: it is one
+
+    friend bool operator==(const forked&, const forked&) = default;
+};
+
 /// Why an envelope is not a message.
 enum class message_error : std::uint8_t {
     malformed, ///< not Cap'n Proto, or a pointer in it leads nowhere
@@ -160,11 +183,11 @@ const char* describe(message_error error) noexcept;
 
 /// What an envelope from the parent says.
 using command = std::variant<message_error, task_header, module_header, request_exit, clean_up,
-                             extent_header, forget_extent>;
+                             extent_header, forget_extent, fork_descriptor, fork_order>;
 
 /// What an envelope from a worker says.
 using report = std::variant<message_error, reply_header, hello, log_text, progress_header,
-                            retire_request, cleaned>;
+                            retire_request, cleaned, forked>;
 
 /// @{
 /// What an envelope says. Every byte of it may be hostile; it must not change meanwhile, and is
@@ -186,12 +209,15 @@ std::size_t head_bytes(const request_exit& request) noexcept;
 std::size_t head_bytes(const clean_up& request) noexcept;
 std::size_t head_bytes(const extent_header& extent) noexcept;
 std::size_t head_bytes(const forget_extent& forget) noexcept;
+std::size_t head_bytes(const fork_descriptor& descriptor) noexcept;
+std::size_t head_bytes(const fork_order& order) noexcept;
 std::size_t head_bytes(const reply_header& reply) noexcept;
 std::size_t head_bytes(const hello& greeting) noexcept;
 std::size_t head_bytes(const log_text& log) noexcept;
 std::size_t head_bytes(const progress_header& progress) noexcept;
 std::size_t head_bytes(const retire_request& request) noexcept;
 std::size_t head_bytes(const cleaned& report) noexcept;
+std::size_t head_bytes(const forked& answer) noexcept;
 /// @}
 
 /// @{
@@ -208,6 +234,9 @@ std::size_t encode(const extent_header& extent, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
 std::size_t encode(const forget_extent& forget, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
+std::size_t encode(const fork_descriptor& descriptor, std::uint64_t payload_bytes,
+                   std::span<std::byte> out);
+std::size_t encode(const fork_order& order, std::uint64_t payload_bytes, std::span<std::byte> out);
 std::size_t encode(const reply_header& reply, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
 std::size_t encode(const hello& greeting, std::uint64_t payload_bytes, std::span<std::byte> out);
@@ -217,6 +246,7 @@ std::size_t encode(const progress_header& progress, std::uint64_t payload_bytes,
 std::size_t encode(const retire_request& request, std::uint64_t payload_bytes,
                    std::span<std::byte> out);
 std::size_t encode(const cleaned& report, std::uint64_t payload_bytes, std::span<std::byte> out);
+std::size_t encode(const forked& answer, std::uint64_t payload_bytes, std::span<std::byte> out);
 /// @}
 
 } // namespace coproc::wire

@@ -36,7 +36,8 @@
 #     worker, first    hello, once, before anything else; or log and the end of the stream if the
 #                      worker cannot serve
 #     parent           nothing before the worker's hello was accepted; then module, extent,
-#                      forgetExtent, task, cleanUp and requestExit
+#                      forgetExtent, task, cleanUp and requestExit; to a zygote module, task (of
+#                      initializers), forkDescriptor and fork
 #     worker           reply and progress (ring or socket), doorbell, cleaned and log (socket)
 #
 # Initializers
@@ -141,13 +142,32 @@
 # sent no extents, and finds arrays by their number.
 #
 # The first task of a connection that refers to an extent comes after a frame `extent`, whose
-# descriptor (SCM_RIGHTS) comes with the first byte of that frame; nothing else brings a descriptor. The
+# descriptor (SCM_RIGHTS) comes with the first byte of that frame; to a worker nothing else brings one. The
 # worker maps the extent for reading and closes the descriptor. If the descriptor was lost (there were
 # too many open files), tasks that refer to the extent fail with `decode`. After forgetExtent no task
 # refers to it, and its memory is free when all workers have let go of it.
 #
 # The parent puts nothing else where an array lies as long as a task that refers to it lies unanswered
 # in the pipe of a worker that is not dead, also if nobody waits for the answer any more.
+#
+# Zygotes
+# -------
+# A zygote is a process of the program that forks workers. It has a socket and a shared page as a
+# worker has, and says hello first. Then the parent may send it initializers, which it runs and
+# answers as a worker does, but over the socket; these are what its workers shall share. It begins no
+# thread: with one, the initializer that began it has failed, and a zygote that has one before its
+# hello says so in a log and ends.
+#
+# After that it is sent orders, `fork`, each after two or four frames `forkDescriptor`: the new
+# worker's end of its socket, its page and, if they are captured, its standard output and error. The
+# payload of the order is what the worker shall have of its own (lib/process/fork_settings.hpp).
+#
+# The forked process is the parent's child, not the zygote's. It takes its settings, and answers the
+# order with `forked` over the zygote's socket, as the last that it does with that: with its pid, and
+# with a text if it is no worker, whereupon it ends. Only then it leaves the zygote's process group
+# for one of its own. So after SIGKILL for the zygote's group, each forked process has either answered,
+# or dies in that group, where the parent finds it. If nothing could be forked, the zygote answers, with
+# pid 0. Then the worker says hello on its own socket, and is a worker as any other.
 #
 # Death
 # -----
@@ -171,11 +191,12 @@
 #     5    initializers; a worker may ask to be replaced
 #     6    a worker cleans up between tasks
 #     7    arrays: memory that the worker can read
+#     8    zygotes, which fork workers
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("coproc::protocol");
 
-const protocolVersion :UInt32 = 7;
+const protocolVersion :UInt32 = 8;
 
 # From parent to worker.
 struct Command {
@@ -235,6 +256,17 @@ struct Command {
 
     forgetExtent @18 :UInt64;
     # No later task refers to this extent.
+
+    forkDescriptor @19 :Void;
+    fork :group {
+      nonce @20 :UInt64;
+      # For the hello of the forked worker.
+      number @21 :UInt32;
+      # Of the order.
+      slot @22 :UInt32;
+      # The worker's place in its executor.
+    }
+    # See "Zygotes".
   }
 }
 
@@ -278,6 +310,12 @@ struct Report {
     cleaned @10 :UInt32;
     # The answer to cleanUp, over the socket: the KiB of private memory that the worker has now, at
     # most the greatest number; 0: it cannot tell.
+
+    forked :group {
+      pid @11 :Int32;
+      text @12 :Text;
+    }
+    # See "Zygotes". The sequence is the number of the order.
   }
 }
 

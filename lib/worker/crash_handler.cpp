@@ -260,7 +260,11 @@ void install_crash_handler(const crash_handler_options& options) {
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     ::sigfillset(&action.sa_mask);
     for (std::size_t i = 0; i < std::size(fatal_signals); ++i) {
-        ::sigaction(fatal_signals[i], &action, &handler.previous[i]);
+        struct sigaction before {};
+        ::sigaction(fatal_signals[i], &action, &before);
+        if (before.sa_sigaction != &handle) { // else this is a fork of what had it
+            handler.previous[i] = before;
+        }
     }
 }
 

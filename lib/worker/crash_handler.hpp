@@ -20,8 +20,9 @@ void record_modules(memory::crash_record& record);
 /// that the signal had before is then applied to it, so a sanitizer still prints its report and the
 /// parent reaps the real signal.
 ///
-/// Call it once, in the thread that runs tasks: that thread's stack overflows are covered, those of
-/// other threads end the process without a record. Children that a task forks are not covered.
+/// Call it once, and again in a forked worker, in the thread that runs tasks: that thread's stack
+/// overflows are covered, those of other threads end the process without a record. Children that a
+/// task forks are not covered.
 void install_crash_handler(const crash_handler_options& options);
 
 } // namespace coproc::worker

@@ -7,7 +7,9 @@
 #include "worker/identity.hpp"
 #include "worker/nesting.hpp"
 #include "worker/serve.hpp"
+#include "worker/worker_scope.hpp"
 #include "worker/worker_signals.hpp"
+#include "worker/zygote.hpp"
 
 #include <atomic>
 #include <cerrno>
@@ -45,7 +47,8 @@ void leave_if_misled() {
     }
 }
 
-[[noreturn]] void become_worker(const worker::identity& identity) {
+/// Maps the page, and takes signals and crashes as a worker does.
+std::shared_ptr<memory::shared_page> prepare_to_serve(const worker::identity& identity) {
     auto attached = memory::shared_page::attach(identity.page);
     if (const auto* error = std::get_if<memory::page_error>(&attached)) {
         worker::say_why_not(identity.socket, error->step);
@@ -54,23 +57,55 @@ void leave_if_misled() {
     ::close(identity.page);
     auto page =
         std::make_shared<memory::shared_page>(std::move(std::get<memory::shared_page>(attached)));
-    process::set_process_name(program_invocation_name);
     worker::install_worker_signals(identity.parent);
     worker::install_crash_handler({.record = &page->layout().crash,
                                    .socket = identity.socket,
                                    .core_dumps = page->layout().settings.core_dumps != 0});
-    {
-        worker::service service{.socket = process::unique_fd(identity.socket),
-                                .page = page,
-                                .nonce = identity.nonce,
-                                .slot = identity.slot};
-        worker::set_process_depth(page->layout().settings.depth);
-        serving.store(true, std::memory_order_relaxed);
-        worker::serve(service);
-        static_cast<void>(
-            service.socket.release()); // it ends with the process, so that its end means death
-    }
+    worker::set_process_depth(page->layout().settings.depth);
+    serving.store(true, std::memory_order_relaxed);
+    return page;
+}
+
+worker::service service_of(const worker::identity& identity) {
+    return {.socket = process::unique_fd(identity.socket),
+            .page = prepare_to_serve(identity),
+            .nonce = identity.nonce,
+            .slot = identity.slot};
+}
+
+[[noreturn]] void work(worker::service service, worker::worker_scope& scope) {
+    worker::serve(service, scope);
+    // It ends with the process, so that its end means death; so does the page, where the end may
+    // still be recorded.
+    static_cast<void>(service.socket.release());
     std::exit(EXIT_SUCCESS);
+}
+
+[[noreturn]] void become_zygote(const worker::identity& identity) {
+    if (const std::string why_not = worker::zygote::why_not(); !why_not.empty()) {
+        worker::say_why_not(identity.socket, why_not.c_str());
+        std::_Exit(EXIT_FAILURE);
+    }
+    worker::worker_scope scope;
+    worker::zygote zygote(identity.parent);
+    worker::service service = service_of(identity);
+    service.forks = &zygote;
+    worker::serve_forks(service, scope);
+    if (!zygote.born()) {
+        std::_Exit(EXIT_SUCCESS); // what was preloaded is the workers' to destroy
+    }
+    worker::service forked = service_of(*zygote.born());
+    service = {}; // the zygote's; crashes are not recorded there any more
+    work(std::move(forked), scope);
+}
+
+[[noreturn]] void leave_program(const worker::identity& identity) {
+    process::set_process_name(program_invocation_name);
+    if (identity.mode == worker::entry::zygote) {
+        become_zygote(identity);
+    }
+    worker::worker_scope scope;
+    work(service_of(identity), scope);
 }
 
 } // namespace
@@ -79,7 +114,7 @@ void init(int, char**) {
     leave_if_misled();
     main_called_init.store(true, std::memory_order_relaxed);
     if (const worker::identity* identity = worker::current_identity()) {
-        become_worker(*identity);
+        leave_program(*identity);
     }
 }
 
@@ -89,7 +124,7 @@ void detail::init_before_main() {
     leave_if_misled();
     const worker::identity* identity = worker::current_identity();
     if (identity != nullptr && identity->mode != worker::entry::exec_main) {
-        become_worker(*identity);
+        leave_program(*identity);
     }
 }
 

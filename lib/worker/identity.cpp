@@ -10,7 +10,7 @@
 namespace coproc::worker {
 namespace {
 
-constexpr std::array<std::string_view, 2> mode_names = {"exec", "exec_main"};
+constexpr std::array<std::string_view, 3> mode_names = {"exec", "exec_main", "zygote"};
 constexpr std::size_t nonce_digits = 16;
 
 // Cuts the text up to the next colon, or all of it, off the front.
@@ -63,8 +63,8 @@ claim find_claim() {
     return {.believed = worker, .refused = std::nullopt};
 }
 
-const claim& this_process() {
-    static const claim found = find_claim();
+claim& this_process() {
+    static claim found = find_claim();
     return found;
 }
 
@@ -108,6 +108,14 @@ std::optional<identity> parse_identity(std::string_view text) {
 const identity* current_identity() {
     const std::optional<identity>& believed = this_process().believed;
     return believed ? &*believed : nullptr;
+}
+
+bool become(const identity& forked) {
+    if (!is_true_here(forked)) {
+        return false;
+    }
+    this_process().believed = forked;
+    return true;
 }
 
 const identity* false_identity() {

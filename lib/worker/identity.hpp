@@ -13,6 +13,7 @@ namespace coproc::worker {
 enum class entry {
     exec,      ///< before main, in coproc::init at the latest
     exec_main, ///< in coproc::init, which main calls
+    zygote,    ///< as exec, and does not serve but forks those who do
 };
 
 /// What a process that was started as a worker is told by its parent.
@@ -44,6 +45,10 @@ inline constexpr const char* identity_variable = "COPROC_WORKER";
 /// so that what a task starts is not taken for a worker. The two descriptors are close-on-exec
 /// afterwards. Any thread.
 [[nodiscard]] const identity* current_identity();
+
+/// What a zygote has forked: from now on this is the identity of this process, which has one
+/// thread. False, and nothing is changed: it is not true of this process.
+[[nodiscard]] bool become(const identity&);
 
 /// If the variable was there and is not believed, this process must not go on as if nobody had
 /// started it: its executor is gone, or something between the two, such as a wrapper script,

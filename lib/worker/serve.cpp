@@ -15,6 +15,7 @@
 #include "worker/stop_watch.hpp"
 #include "worker/task_end.hpp"
 #include "worker/worker_scope.hpp"
+#include "worker/zygote.hpp"
 
 #include <optional>
 #include <string>
@@ -117,7 +118,7 @@ public:
                 break;
             }
             case wire::frame_kind::complete:
-                if (!obey(event.frame)) {
+                if (!obey(event.frame, event.frame.payload)) {
                     return;
                 }
                 break;
@@ -132,10 +133,10 @@ public:
 
 private:
     // False: no further command counts.
-    bool obey(const wire::frame& frame) {
+    bool obey(const wire::frame& frame, std::span<const std::byte> payload) {
         const wire::command command = wire::parse_command(frame.envelope);
         if (const auto* task = std::get_if<wire::task_header>(&command)) {
-            return perform(*task, frame.payload);
+            return perform(*task, payload);
         }
         if (const auto* module = std::get_if<wire::module_header>(&command)) {
             learn(*module);
@@ -151,6 +152,14 @@ private:
         if (const auto* extent = std::get_if<wire::forget_extent>(&command)) {
             extents_.forget(extent->number);
             return true;
+        }
+        if (service_.forks != nullptr && std::holds_alternative<wire::fork_descriptor>(command)) {
+            service_.forks->keep_descriptor(connection_);
+            return true;
+        }
+        if (const auto* order = std::get_if<wire::fork_order>(&command);
+            order != nullptr && service_.forks != nullptr) {
+            return service_.forks->fork(*order, payload, connection_);
         }
         if (const auto* error = std::get_if<wire::message_error>(&command)) {
             connection_.say(wire::log_text{wire::describe(*error)});
@@ -223,7 +232,7 @@ private:
         if (entry.invoke == nullptr) {
             reply.outcome = wire::reply_outcome::unknown_function;
             reply.text = entry.why_not;
-            return connection_.reply(reply, {});
+            return answer(reply, {});
         }
         return call(task, arguments, entry, reply);
     }
@@ -263,6 +272,9 @@ private:
         }
         this_thread_task = nullptr;
         current.stop.reset();
+        if (service_.forks != nullptr && end.outcome == wire::reply_outcome::value) {
+            end = zygote::judge_preload();
+        }
         if (scope_.retiring && !task.initializer) {
             announce_retirement(reports, reply.sequence);
         }
@@ -271,10 +283,16 @@ private:
         const std::span<const std::byte> payload = reply.outcome == wire::reply_outcome::value
                                                        ? result_.bytes()
                                                        : std::span<const std::byte>(end.thrown);
-        const bool sent = reports.channel ? reports.channel->finish(reply, payload)
-                                          : connection_.reply(reply, payload);
+        const bool sent =
+            reports.channel ? reports.channel->finish(reply, payload) : answer(reply, payload);
         forget_large_result();
         return sent;
+    }
+
+    // Nobody looks into the ring of a zygote.
+    bool answer(const wire::reply_header& reply, std::span<const std::byte> payload) {
+        return service_.forks != nullptr ? connection_.say(reply, payload)
+                                         : connection_.reply(reply, payload);
     }
 
     void forget_large_result() {
@@ -307,14 +325,17 @@ private:
 
 } // namespace
 
-void serve(service& s) {
-    this_thread_slot = s.slot;
-    set_thread_depth(s.page->layout().settings.depth);
-    worker_scope scope;
-    this_thread_scope = &scope;
-    session(s, scope).run();
+void serve(service& s, worker_scope& scope) {
+    serve_forks(s, scope);
     scope.leave();
     this_thread_scope = nullptr;
+}
+
+void serve_forks(service& s, worker_scope& scope) {
+    this_thread_slot = s.slot;
+    set_thread_depth(s.page->layout().settings.depth);
+    this_thread_scope = &scope;
+    session(s, scope).run();
 }
 
 void say_why_not(int socket, const char* text) noexcept {

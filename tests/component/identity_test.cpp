@@ -69,7 +69,7 @@ std::string identity_of_process_told(const std::string& told) {
 TEST_CASE("an identity is written as text and read back") {
     CHECK(worker::format_identity(example) == "3:4:1234:7:00000000deadbeef:exec_main");
     identity worker = example;
-    for (const auto mode : {worker::entry::exec, worker::entry::exec_main}) {
+    for (const auto mode : {worker::entry::exec, worker::entry::exec_main, worker::entry::zygote}) {
         worker.mode = mode;
         worker.nonce = worker.nonce * 0x9e3779b97f4a7c15;
         worker.slot = ~worker.slot;

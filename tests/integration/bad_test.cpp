@@ -68,12 +68,21 @@ std::pair<std::string, int> output_of(const std::string& command) {
     return {text, ::pclose(pipe)};
 }
 
-// ---- tasks that break their worker's word. The socket and the page are the first descriptors
-// given to a worker.
+// ---- tasks that break their worker's word
+
+/// The worker has no other.
+int socket_of_worker() {
+    int number = 3;
+    for (struct stat what{}; ::fstat(number, &what) != 0 || !S_ISSOCK(what.st_mode);) {
+        ++number;
+    }
+    return number;
+}
 
 int send_bytes(std::string bytes, std::size_t times) {
+    const int socket = socket_of_worker();
     for (std::size_t i = 0; i < times; ++i) {
-        static_cast<void>(::send(3, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+        static_cast<void>(::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL));
     }
     for (;;) {
         ::pause();

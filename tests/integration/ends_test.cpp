@@ -2,6 +2,7 @@
 #include "support/loop.hpp"
 #include "support/meeting.hpp"
 #include "support/processes.hpp"
+#include "support/workers.hpp"
 
 #include <coproc/coproc.hpp>
 
@@ -118,7 +119,7 @@ asio::awaitable<void> idle_watch() {
     coproc::executor executor(loop, {.max_workers = 1, .watch_idle = true});
     const auto got = co_await executor.submit(same, 1);
     CHECK(got.value() == 1);
-    const auto idle = test::children();
+    const auto idle = test::workers();
     REQUIRE(idle.size() == 1);
     ::kill(idle.front(), SIGKILL);
     while (executor.stats().crashed_workers == 0) {

@@ -150,6 +150,11 @@ asio::awaitable<std::string> place_of(coproc::job<std::string> job) {
     co_return got.value();
 }
 
+/// What a static constructor sees: a forked worker's have run before it had a slot.
+std::string at_start(const std::string& value) {
+    return coproc::default_start_method() == coproc::start_method::forkserver ? "(none)" : value;
+}
+
 asio::awaitable<void> slots_are_kept(const places& directory) {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor(
@@ -177,10 +182,10 @@ asio::awaitable<void> slots_are_kept(const places& directory) {
     CHECK(pid_of_third != pid_of_second);
     third_stays.close();
     const std::string third_place = co_await place_of(std::move(third));
-    CHECK(third_place == "0 gpu0 gpu0 place0");
+    CHECK(third_place == "0 gpu0 " + at_start("gpu0") + " place0");
     second_stays.close();
     const std::string second_place = co_await place_of(std::move(second));
-    CHECK(second_place == "1 gpu1 gpu1 place1");
+    CHECK(second_place == "1 gpu1 " + at_start("gpu1") + " place1");
 }
 
 } // namespace

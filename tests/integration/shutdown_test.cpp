@@ -4,6 +4,7 @@
 #include "support/meeting.hpp"
 #include "support/processes.hpp"
 #include "support/watcher.hpp"
+#include "support/workers.hpp"
 
 #include <coproc/coproc.hpp>
 #include <coproc/map.hpp>
@@ -115,7 +116,7 @@ asio::awaitable<void> processes_terminate() {
         others.push_back(co_await meeting.arrival());
     }
     CHECK(executor.stats().busy_workers == 3);
-    CHECK((test::children().size() == 3));
+    CHECK((test::workers().size() == 3));
     others.clear();
     co_await executor.async_shutdown({}, asio::use_awaitable);
     CHECK((test::children().empty()));

@@ -2,6 +2,7 @@
 #include "support/loop.hpp"
 #include "support/meeting.hpp"
 #include "support/processes.hpp"
+#include "support/workers.hpp"
 
 #include <coproc/coproc.hpp>
 
@@ -137,7 +138,7 @@ asio::awaitable<void> kept() {
     const auto got = co_await executor.submit(same, 1);
     CHECK(got.value() == 1);
     co_await until([&] { return executor.stats().idle_workers == 2; });
-    const auto before = test::children();
+    const auto before = test::workers();
     REQUIRE(before.size() == 2);
     ::kill(before.front(), SIGKILL);
     co_await until([&] {
@@ -228,7 +229,7 @@ asio::awaitable<void> resized_after_timeout() {
         CHECK(got.value() == 1);
         co_await until(
             [&] { return ready_workers(executor) == 0 && executor.stats().leaving_workers == 0; });
-        CHECK(test::children().empty());
+        CHECK(test::workers().empty());
         executor.resize(size);
     }
     CHECK(executor.stats().crashed_workers == 0);

@@ -88,6 +88,9 @@ TEST_CASE("golden: commands") {
                                .inode = 0x1122334455},
                  {}, parse_command);
     check_golden("forget_extent", forget_extent{.number = 0x0102030405060708}, {}, parse_command);
+    check_golden("fork_descriptor", fork_descriptor{}, {}, parse_command);
+    check_golden("fork", fork_order{.nonce = 0x1122334455667788, .number = 7, .slot = 3},
+                 test::to_bytes("the settings"), parse_command);
 }
 
 TEST_CASE("golden: reports") {
@@ -125,6 +128,10 @@ TEST_CASE("golden: reports") {
                  progress_header{.sequence = 0x0102030405060708, .sink = 3, .skipped = 0x01020304},
                  test::to_bytes("70 %"), parse_report);
     check_golden("retire", retire_request{.sequence = 0x0102030405060708}, {}, parse_report);
+    check_golden("forked", forked{.number = 7, .pid = 4242}, {}, parse_report);
+    check_golden("forked_not",
+                 forked{.number = 8, .pid = 4243, .text = "setrlimit: Operation not permitted"}, {},
+                 parse_report);
     check_golden("cleaned", cleaned{.kibibytes = 0x01020304}, {}, parse_report);
     check_golden("log", log_text{"main() was entered and coproc::init() was not"}, {},
                  parse_report);

@@ -67,6 +67,9 @@ TEST_CASE("messages: commands come back as they were") {
     check_command(clean_up{.limit = UINT64_MAX});
     check_command(extent_header{.number = 1, .bytes = 0x0102030405060708, .inode = 3});
     check_command(forget_extent{.number = 0x0102030405060708});
+    check_command(fork_descriptor{});
+    check_command(fork_order{});
+    check_command(fork_order{.nonce = UINT64_MAX, .number = UINT32_MAX, .slot = 65535});
 }
 
 TEST_CASE("messages: reports come back as they were") {
@@ -85,6 +88,8 @@ TEST_CASE("messages: reports come back as they were") {
     check_report(progress_header{});
     check_report(retire_request{.sequence = 9});
     check_report(cleaned{});
+    check_report(forked{});
+    check_report(forked{.number = UINT32_MAX, .pid = -1, .text = "because"});
     check_report(cleaned{.kibibytes = UINT32_MAX});
     check_report(progress_header{.sequence = 9, .sink = 15, .skipped = 1});
     check_report(

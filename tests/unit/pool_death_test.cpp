@@ -219,3 +219,38 @@ TEST_CASE("a dead worker gets no task, though the replies that it left make room
     CHECK(more[0].state == task_state::queued);
     w.s.shut_down(shutdown_mode::stop);
 }
+
+TEST_CASE("a start that is withdrawn leaves nothing, and the one that failed counts once",
+          "[pool]") {
+    std::array<task, 3> t;
+    script s(3);
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        CHECK(s.submit(t[i]) == actions{start(i)});
+    }
+    // One zygote for all of them could not be started.
+    s.machine.start_withdrawn(1);
+    s.machine.start_withdrawn(2);
+    CHECK(s.state(1) == worker_state::exited);
+    CHECK(s.start_failed(0) == actions{start(0), start(1), start(2)});
+    s.machine.start_withdrawn(1);
+    s.machine.start_withdrawn(2);
+    CHECK(s.start_failed(0).empty()); // the second failure waits
+    CHECK_FALSE(s.machine.broken());
+    CHECK(s.tick_after(10ms) == actions{start(0), start(1), start(2)});
+    CHECK(s.ready(0) == actions{stage(t[0], 0, 0), stage(t[1], 0, 1)});
+    s.machine.start_withdrawn(0); // it is ready: this comes too late
+    CHECK(s.state(0) == worker_state::busy);
+}
+
+TEST_CASE("a worker that waits for something with limits of its own has none", "[pool]") {
+    task t;
+    script s(1);
+    CHECK(s.submit(t) == actions{start(0)});
+    s.machine.must_start_by(0, never);
+    CHECK(s.tick_after(1h).empty());
+    s.machine.must_start_by(0, s.now + 7ms);
+    CHECK(s.until_tick() == 7ms);
+    CHECK(s.tick_after(7ms) == actions{kill(0)});
+    s.machine.must_start_by(0, s.now + 1ms); // it is killed already
+    CHECK(s.tick_after(1ms).empty());
+}
