@@ -113,6 +113,8 @@ enum class start_method {
     forkserver, ///< a copy of one such process, which has run executor_options::preload and then
                 ///< forks on request: what preload built is there in all workers, and takes memory
                 ///< once. No thread may be begun before the fork (docs/lifecycle.md)
+    fork, ///< a copy of this program as it is, for programs with one thread; least of all, since
+          ///< what it inherits may be in any state (docs/lifecycle.md)
     in_process, ///< a thread of this process: same codecs and completions, no isolation; for
                 ///< debuggers and tests
 };

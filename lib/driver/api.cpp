@@ -236,6 +236,7 @@ std::shared_ptr<executor_impl> make_executor(own_thread_t, executor_options opti
 std::shared_ptr<executor_impl> make_on_own_loop(const std::shared_ptr<own_loop>& loop,
                                                 executor_options options) {
     try {
+        check_for_own_thread(options);
         auto io = loop->executor();
         options.watch_idle = true;
         auto made = std::make_shared<executor_impl>(std::move(io), std::move(options), loop);

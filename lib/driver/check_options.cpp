@@ -157,6 +157,8 @@ executor_options detail::complete(executor_options given) {
     check_program(given);
     check(given.max_message_bytes >= 64 * 1024 && given.max_message_bytes <= (std::size_t{1} << 62),
           "max_message_bytes", "between 64 KiB and 2^62");
+    check(given.start != start_method::fork || given.executable.empty(), "executable",
+          "empty with start_method::fork, which executes no file");
     check_calls(given, given.initializers, "initializers");
     check_calls(given, given.preload, "preload");
     check(given.preload.empty() || given.start == start_method::forkserver, "preload",
@@ -170,6 +172,13 @@ std::size_t detail::max_nesting_depth() {
     static const process::environment_number& given =
         *new process::environment_number("COPROC_MAX_DEPTH");
     return given.get().value_or(unless_given);
+}
+
+void detail::check_for_own_thread(const executor_options& given) {
+    check(
+        given.start != start_method::fork, "start",
+        "another than start_method::fork for reusable executors and for those with own_thread: it "
+        "is for programs with one thread, and these have one of their own");
 }
 
 void detail::check_size(std::size_t max_workers) {

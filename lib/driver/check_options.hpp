@@ -8,6 +8,9 @@ namespace coproc::detail {
 /// variable.
 [[nodiscard]] executor_options complete(executor_options given);
 
+/// Throws std::invalid_argument for what an executor with a thread of its own cannot have.
+void check_for_own_thread(const executor_options& given);
+
 /// How many levels of executors there may be, each in a task of the one before: the environment
 /// variable COPROC_MAX_DEPTH, else 10. Throws std::invalid_argument if it says nothing of the kind.
 [[nodiscard]] std::size_t max_nesting_depth();

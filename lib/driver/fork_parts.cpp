@@ -3,7 +3,6 @@
 #include "driver/execute.hpp"
 #include "driver/worker_parts.hpp"
 #include "driver/worker_settings.hpp"
-#include "process/fork_settings.hpp"
 
 #include <utility>
 
@@ -35,8 +34,7 @@ std::variant<fork_parts, std::string> make_fork_parts(const executor_options& op
     }
     fork_parts parts{.worker = std::get<launched_worker>(std::move(made)),
                      .descriptors = {},
-                     .settings = std::make_shared<const payload>(
-                         process::encode_settings(settings_of_worker(options, slot))),
+                     .settings = settings_of_worker(options, slot),
                      .slot = slot};
     parts.descriptors.push_back(shared(std::move(workers_end)));
     if (options.capture_output) {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "coproc/detail/encoder.hpp"
 #include "coproc/options.hpp"
 #include "driver/worker_link.hpp"
+#include "process/fork_settings.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -12,11 +12,13 @@
 
 namespace coproc::detail {
 
-/// A worker before it is forked: what stays here, and what goes to the zygote.
+/// A worker before it is forked: what stays here, and what goes to its process.
 struct fork_parts {
-    launched_worker worker;                                             ///< without a process
-    std::vector<std::shared_ptr<const process::unique_fd>> descriptors; ///< less the page's
-    std::shared_ptr<const payload> settings;
+    launched_worker worker; ///< without a process
+    /// The worker's end of its socket and, if they are captured, its outputs. Not its page, which
+    /// is in `worker`.
+    std::vector<std::shared_ptr<const process::unique_fd>> descriptors;
+    process::fork_settings settings;
     std::uint32_t slot = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "driver/launch.hpp"
 
 #include "driver/execute.hpp"
+#include "driver/launch_fork.hpp"
 #include "driver/own_array.hpp"
 #include "driver/worker_parts.hpp"
 #include "driver/worker_settings.hpp"
@@ -46,6 +47,9 @@ std::variant<launched_worker, std::string> launch(const executor_options& option
                                                   std::uint32_t slot, unsigned depth) {
     if (options.start == start_method::in_process) {
         return launch_thread(options, slot, depth);
+    }
+    if (options.start == start_method::fork) {
+        return launch_fork(options, slot, depth);
     }
     return execute(options,
                    {.mode = options.start == start_method::exec_main ? worker::entry::exec_main

@@ -195,9 +195,11 @@ void executor_impl::request_fork(std::uint32_t worker) {
         for (std::size_t i = 1; i < parts.descriptors.size(); ++i) {
             send(parts.descriptors[i]->get(), parts.descriptors[i]);
         }
+        const auto settings =
+            std::make_shared<const payload>(process::encode_settings(parts.settings));
         l.writer.append(
             wire::fork_order{.nonce = parts.worker.nonce, .number = worker, .slot = parts.slot},
-            parts.settings->bytes(), parts.settings);
+            settings->bytes(), settings);
     } catch (const std::bad_alloc&) {
         zygote_misbehaved(l, "there was no memory for what it should be sent");
         return;

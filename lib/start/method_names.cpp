@@ -15,6 +15,7 @@ constexpr std::array methods{
     named_method{start_method::exec_main, "exec_main"},
     named_method{start_method::program, "program"},
     named_method{start_method::forkserver, "forkserver"},
+    named_method{start_method::fork, "fork"},
     named_method{start_method::in_process, "in_process"},
 };
 

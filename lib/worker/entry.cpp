@@ -47,32 +47,6 @@ void leave_if_misled() {
     }
 }
 
-/// Maps the page, and takes signals and crashes as a worker does.
-std::shared_ptr<memory::shared_page> prepare_to_serve(const worker::identity& identity) {
-    auto attached = memory::shared_page::attach(identity.page);
-    if (const auto* error = std::get_if<memory::page_error>(&attached)) {
-        worker::say_why_not(identity.socket, error->step);
-        std::_Exit(EXIT_FAILURE);
-    }
-    ::close(identity.page);
-    auto page =
-        std::make_shared<memory::shared_page>(std::move(std::get<memory::shared_page>(attached)));
-    worker::install_worker_signals(identity.parent);
-    worker::install_crash_handler({.record = &page->layout().crash,
-                                   .socket = identity.socket,
-                                   .core_dumps = page->layout().settings.core_dumps != 0});
-    worker::set_process_depth(page->layout().settings.depth);
-    serving.store(true, std::memory_order_relaxed);
-    return page;
-}
-
-worker::service service_of(const worker::identity& identity) {
-    return {.socket = process::unique_fd(identity.socket),
-            .page = prepare_to_serve(identity),
-            .nonce = identity.nonce,
-            .slot = identity.slot};
-}
-
 [[noreturn]] void work(worker::service service, worker::worker_scope& scope) {
     worker::serve(service, scope);
     // It ends with the process, so that its end means death; so does the page, where the end may
@@ -88,13 +62,13 @@ worker::service service_of(const worker::identity& identity) {
     }
     worker::worker_scope scope;
     worker::zygote zygote(identity.parent);
-    worker::service service = service_of(identity);
+    worker::service service = worker::prepare_to_serve(identity);
     service.forks = &zygote;
     worker::serve_forks(service, scope);
     if (!zygote.born()) {
         std::_Exit(EXIT_SUCCESS); // what was preloaded is the workers' to destroy
     }
-    worker::service forked = service_of(*zygote.born());
+    worker::service forked = worker::prepare_to_serve(*zygote.born());
     service = {}; // the zygote's; crashes are not recorded there any more
     work(std::move(forked), scope);
 }
@@ -105,7 +79,7 @@ worker::service service_of(const worker::identity& identity) {
         become_zygote(identity);
     }
     worker::worker_scope scope;
-    work(service_of(identity), scope);
+    work(worker::prepare_to_serve(identity), scope);
 }
 
 } // namespace
@@ -126,6 +100,28 @@ void detail::init_before_main() {
     if (identity != nullptr && identity->mode != worker::entry::exec_main) {
         leave_program(*identity);
     }
+}
+
+worker::service worker::prepare_to_serve(const identity& own) {
+    auto attached = memory::shared_page::attach(own.page);
+    if (const auto* error = std::get_if<memory::page_error>(&attached)) {
+        say_why_not(own.socket, error->step);
+        std::_Exit(EXIT_FAILURE);
+    }
+    ::close(own.page);
+    service made{.socket = process::unique_fd(own.socket),
+                 .page = std::make_shared<memory::shared_page>(
+                     std::move(std::get<memory::shared_page>(attached))),
+                 .nonce = own.nonce,
+                 .slot = own.slot};
+    const memory::page_layout& layout = made.page->layout();
+    install_worker_signals(own.parent);
+    install_crash_handler({.record = &made.page->layout().crash,
+                           .socket = own.socket,
+                           .core_dumps = layout.settings.core_dumps != 0});
+    set_process_depth(layout.settings.depth);
+    serving.store(true, std::memory_order_relaxed);
+    return made;
 }
 
 bool worker::would_serve(start_method method) noexcept {

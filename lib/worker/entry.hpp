@@ -1,6 +1,8 @@
 #pragma once
 
 #include "coproc/options.hpp"
+#include "worker/identity.hpp"
+#include "worker/serve.hpp"
 
 #include <string>
 
@@ -13,6 +15,9 @@ namespace coproc::worker {
 /// Whether this process was started as a worker and has not begun to serve. What it executes until
 /// then, each of its own workers would execute as well, and so on without end.
 [[nodiscard]] bool is_not_serving_yet() noexcept;
+
+/// Maps the page, takes signals and crashes as a worker does, and says that this process serves.
+[[nodiscard]] service prepare_to_serve(const identity&);
 
 /// The program's argv[0].
 [[nodiscard]] std::string program_name();

@@ -152,7 +152,10 @@ asio::awaitable<std::string> place_of(coproc::job<std::string> job) {
 
 /// What a static constructor sees: a forked worker's have run before it had a slot.
 std::string at_start(const std::string& value) {
-    return coproc::default_start_method() == coproc::start_method::forkserver ? "(none)" : value;
+    const coproc::start_method method = coproc::default_start_method();
+    return method == coproc::start_method::fork || method == coproc::start_method::forkserver
+               ? "(none)"
+               : value;
 }
 
 asio::awaitable<void> slots_are_kept(const places& directory) {

@@ -11,7 +11,7 @@ using coproc::start_method;
 namespace start = coproc::start;
 
 TEST_CASE("each start method has a name, and each name its method", "[start]") {
-    for (const char* name : {"exec", "exec_main", "program", "in_process"}) {
+    for (const char* name : {"exec", "exec_main", "program", "forkserver", "fork", "in_process"}) {
         INFO(name);
         const auto method = start::method_named(name);
         REQUIRE(method);
