@@ -401,7 +401,8 @@ void executor_impl::zygote_misbehaved(worker_link& l, std::string how) {
 
 // Its process has ended; what it wrote before that still counts.
 void executor_impl::bury_zygote(const link_ptr& ended) {
-    const link_ptr l = ended;
+    // It may be the one that is let go of below.
+    const link_ptr l = ended; // NOLINT(performance-unnecessary-copy-initialization)
     l->child->kill_group();
     const std::optional<process::exit_status> status = l->child->reap();
     if (!status) {
