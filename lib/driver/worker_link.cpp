@@ -235,9 +235,8 @@ std::string worker_link::last_said() const {
     if (!last_words.empty()) {
         return ": " + last_words;
     }
-    const std::string written = output ? output->tails()->text(output::error) : std::string();
-    return written.empty() ? written
-                           : "; it wrote " + text::quoted(text::last_lines(written, 3, 300));
+    const std::string tail = output ? output->tails()->text(output::error) : std::string();
+    return tail.empty() ? tail : "; it wrote " + text::quoted(text::last_lines(tail, 3, 300));
 }
 
 void worker_link::kill() noexcept {
