@@ -29,6 +29,13 @@ void add_cpu_time(std::vector<resource_limit>& all, duration limit) {
 
 constexpr std::string_view slot_mark = "{slot}";
 
+std::string assignment(const std::string& name, const std::string& value) {
+    std::string variable = name;
+    variable += '=';
+    variable += value;
+    return variable;
+}
+
 } // namespace
 
 std::string with_slot(std::string_view text, std::uint32_t slot) {
@@ -46,10 +53,7 @@ std::vector<std::string> variables_for(const std::map<std::string, std::string>&
                                        std::uint32_t slot) {
     std::vector<std::string> all;
     for (const auto& [name, value] : environment) {
-        std::string variable = name;
-        variable += '=';
-        variable += with_slot(value, slot);
-        all.push_back(std::move(variable));
+        all.push_back(assignment(name, with_slot(value, slot)));
     }
     return all;
 }
@@ -58,7 +62,7 @@ std::vector<std::string> common_variables(const std::map<std::string, std::strin
     std::vector<std::string> all;
     for (const auto& [name, value] : environment) {
         if (value.find(slot_mark) == value.npos) {
-            all.push_back(name + '=' + value);
+            all.push_back(assignment(name, value));
         }
     }
     return all;

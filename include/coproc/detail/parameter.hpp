@@ -55,8 +55,9 @@ consteval bool holds_argument_only() {
 template <class T>
 concept consumable = holds_argument_only<T>() && std::move_constructible<T>;
 
+/// Takes it.
 template <consumable Value>
-void encode_consumed(encoder& out, Value&& value) {
+void encode_consumed(encoder& out, Value& value) {
     const Value consumed(std::move(value));
     out.write(consumed);
 }
@@ -69,7 +70,7 @@ struct parameter {
 
     static void encode(encoder& out, const Value& value) { out.write(value); }
     static void encode(encoder& out, Value&& value) requires consumable<Value> {
-        encode_consumed(out, std::move(value));
+        encode_consumed(out, value);
     }
     static held decode(decoder& in) { return in.read<Value>(); }
     static P&& pass(held& value) noexcept { return static_cast<P&&>(value); }
@@ -217,7 +218,7 @@ struct parameter<the_object<Object>, the_object<Object>> {
 
     static void encode(encoder& out, const value_type& object) { out.write(object); }
     static void encode(encoder& out, value_type&& object) requires consumable<value_type> {
-        encode_consumed(out, std::move(object));
+        encode_consumed(out, object);
     }
     static held decode(decoder& in) { return in.read<value_type>(); }
     /// GCC looks for a virtual table in every object and warns of those that are too small for one,
