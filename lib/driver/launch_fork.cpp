@@ -5,6 +5,7 @@
 #include "worker/forked.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <utility>
 
 #include <fcntl.h>
@@ -39,7 +40,7 @@ std::string read_all(int descriptor) {
     }
 }
 
-/// The process has not become a worker.
+/// The process is no worker, and ends.
 void take_useless(pid_t pid) noexcept {
     while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
@@ -89,6 +90,8 @@ std::variant<launched_worker, std::string> launch_fork(const executor_options& o
     }
     process::os_result<process::child> found = process::child::find(pid);
     if (!found) {
+        ::kill(pid, SIGKILL);
+        take_useless(pid);
         return found.error().message();
     }
     parts->worker.child.emplace(std::move(found).value());

@@ -75,7 +75,7 @@ void pool::listen_again(time_point now) {
         return;
     }
     for (worker& w : workers_) {
-        if (w.state == worker_state::starting) {
+        if (w.state == worker_state::starting && w.limit != never) {
             w.limit = after(now, w.greeted ? limits_.initializer_timeout : limits_.start_timeout);
         } else if (w.clean_limit != never) {
             w.clean_limit = after(now, limits_.exit_timeout);

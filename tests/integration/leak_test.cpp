@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdint>
 #include <fstream>
+#include <future>
 #include <memory>
 #include <numeric>
 #include <set>
@@ -202,10 +203,10 @@ asio::awaitable<void> one_worker(coproc::leak_options leaks, state_of_worker (*t
 }
 
 void leak_when_asked_to_stop(const std::stop_token& stop, const std::string& name) {
+    std::promise<void> asked;
+    const std::stop_callback when_asked(stop, [&asked] { asked.set_value(); });
     const auto other = test::visit(name);
-    while (!stop.stop_requested()) {
-        ::usleep(100);
-    }
+    asked.get_future().get();
     leak(30 * mb);
 }
 

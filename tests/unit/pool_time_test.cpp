@@ -164,6 +164,16 @@ TEST_CASE("so do initializers, which keep their own time", "[pool]") {
     CHECK(s.until_tick() == (l.watch_idle ? 1000ms : 7000ms));
 }
 
+TEST_CASE("a start that others set the limits of gets none when a task comes", "[pool]") {
+    std::array<task, 2> t;
+    script s(1);
+    s.submit(t[0]);
+    s.machine.must_start_by(0, never);
+    s.cancel(t[0], cancel_type::total);
+    CHECK(s.submit(t[1]).empty());
+    CHECK(s.machine.next_tick() == never);
+}
+
 TEST_CASE("a worker that does not leave in time is killed", "[pool]") {
     script s(1);
     start_idle_worker(s);
