@@ -185,6 +185,7 @@ job_ptr executor_impl::submit(encoder& arguments, luggage_ptr luggage, const tas
     std::string cause;
     {
         const std::lock_guard lock(mutex_);
+        zygote_is_needed(now);
         admission = pool_.submit(j, now, actions_);
         if (admission == pool::pool::admission::accepted) {
             retain(j); // for the pool
@@ -334,7 +335,9 @@ job_ptr executor_impl::warm_up(std::size_t workers) {
     std::string cause;
     {
         const std::lock_guard lock(mutex_);
-        const pool::pool::admission admission = pool_.warm_up(j, workers, clock::now(), actions_);
+        const clock::time_point now = clock::now();
+        zygote_is_needed(now);
+        const pool::pool::admission admission = pool_.warm_up(j, workers, now, actions_);
         if (admission == pool::pool::admission::accepted) {
             retain(j); // for the pool
             perform();

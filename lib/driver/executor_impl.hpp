@@ -132,6 +132,7 @@ private:
     void never_started(std::uint32_t worker);
 
     // zygote.cpp: workers that are forked
+    void zygote_is_needed(clock::time_point now);
     void fork_next(std::uint32_t worker, std::uint32_t slot);
     void order_fork(std::uint32_t worker, std::variant<fork_parts, std::string> made);
     bool forget_order(std::uint32_t worker);

@@ -18,6 +18,13 @@ namespace coproc::detail {
 
 // ---- what the pool wants
 
+// Before a task or a request for workers comes.
+void executor_impl::zygote_is_needed(clock::time_point now) {
+    if (zygote_ && !options_.watch_idle && !needs_attention()) {
+        zygote_->plan.listen_again(now);
+    }
+}
+
 // As spawn_next does it for others, but that the worker comes later.
 void executor_impl::fork_next(std::uint32_t worker, std::uint32_t slot) {
     std::variant<fork_parts, std::string> made;

@@ -84,6 +84,12 @@ void zygote_plan::tick(time_point now, zygote_actions& out) {
     }
 }
 
+void zygote_plan::listen_again(time_point now) {
+    if (limit_ != never) {
+        limit_ = after(now, state_ == zygote_state::preloading ? limits_.preload : limits_.start);
+    }
+}
+
 void zygote_plan::lost(zygote_actions& out) {
     state_ = zygote_state::none;
     limit_ = never;

@@ -72,6 +72,8 @@ public:
     /// When `tick` must be called next.
     [[nodiscard]] time_point limit() const { return limit_; }
     void tick(time_point now, zygote_actions& out);
+    /// Nobody listened to it, because there was nothing to do: its time starts again.
+    void listen_again(time_point now);
 
     [[nodiscard]] zygote_state state() const { return state_; }
     /// Whether the process has something to tell, be it that it is dead.

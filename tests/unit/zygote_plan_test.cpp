@@ -198,3 +198,24 @@ TEST_CASE("zygote: what it answers before its end counts") {
     z.plan.lost(z.out);
     CHECK(z.decided() == zygote_actions{{kind::fail, 2}});
 }
+
+TEST_CASE("zygote: its time starts again where nobody has listened to it") {
+    zygote z(true);
+    z.plan.listen_again(start + 1h);
+    CHECK(z.plan.limit() == never);
+    z.plan.want(1, start, z.out);
+    z.plan.listen_again(start + 1h);
+    CHECK(z.plan.limit() == never);
+    z.plan.started(start);
+    z.plan.listen_again(start + 1h);
+    CHECK(z.plan.limit() == start + 1h + 1s);
+    z.plan.greeted(start, z.out);
+    z.plan.listen_again(start + 1h);
+    CHECK(z.plan.limit() == start + 1h + 10s);
+    z.plan.preloaded(start, z.out); // the fork is requested
+    z.plan.listen_again(start + 1h);
+    CHECK(z.plan.limit() == start + 1h + 1s);
+    REQUIRE(z.plan.answered(1, start));
+    z.plan.listen_again(start + 1h);
+    CHECK(z.plan.limit() == never);
+}
