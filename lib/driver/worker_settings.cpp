@@ -52,6 +52,7 @@ std::string with_slot(std::string_view text, std::uint32_t slot) {
 std::vector<std::string> variables_for(const std::map<std::string, std::string>& environment,
                                        std::uint32_t slot) {
     std::vector<std::string> all;
+    all.reserve(environment.size());
     for (const auto& [name, value] : environment) {
         all.push_back(assignment(name, with_slot(value, slot)));
     }
