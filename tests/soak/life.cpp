@@ -50,6 +50,7 @@ private:
     asio::awaitable<void> one_cancelled(coproc::executor& executor);
     asio::awaitable<void> one_with_array(coproc::executor& executor);
     asio::awaitable<void> one_that_takes_too_much(coproc::executor& executor);
+    asio::awaitable<void> one_with_inner_executor(coproc::executor& executor);
     coproc::shared_array<int> some_array(coproc::executor& executor);
     asio::awaitable<void> meddle(coproc::executor& executor);
     asio::awaitable<void> end(coproc::executor& executor);
@@ -103,6 +104,7 @@ private:
 
 coproc::executor_options life::options() {
     coproc::executor_options made{.max_workers = static_cast<std::size_t>(1 + any(4))};
+    made.start = one_in(3) ? coproc::start_method::forkserver : coproc::start_method::exec;
     if (one_in(3)) {
         made.idle_timeout = std::chrono::milliseconds(1 + any(20));
     }
@@ -297,6 +299,15 @@ asio::awaitable<void> life::one_that_takes_too_much(coproc::executor& executor) 
     check(got, std::optional<int>(-1), {errc::out_of_memory}, "a task that takes too much");
 }
 
+/// What the inner one had must be gone, whatever becomes of the worker that it lives in.
+asio::awaitable<void> life::one_with_inner_executor(coproc::executor& executor) {
+    const int n = any(1000);
+    const coproc::task_options limited{.run_timeout = std::chrono::milliseconds(20 + any(200)),
+                                       .grace = 5ms};
+    const auto got = co_await submit(executor, limited, twice_within, n);
+    check(got, std::optional<int>(2 * n), {errc::timed_out}, "a task with an executor of its own");
+}
+
 asio::awaitable<void> life::client(coproc::executor& executor) {
     for (int left = 10 + any(40); left > 0; --left) {
         if (one_in(12)) {
@@ -305,6 +316,8 @@ asio::awaitable<void> life::client(coproc::executor& executor) {
             co_await one_with_array(executor);
         } else if (has_hard_limit_ && one_in(40)) {
             co_await one_that_takes_too_much(executor);
+        } else if (one_in(40)) {
+            co_await one_with_inner_executor(executor);
         } else if (one_in(6)) {
             co_await one_cancelled(executor);
         } else {

@@ -45,8 +45,9 @@ void live_until(clock_type::time_point end, std::uint64_t& seed, soak::tally& al
 
 void print(const char* when, const belongings& had) {
     std::cout << when << ": " << had.descriptors << " descriptors, " << had.children
-              << " processes, " << had.threads << " threads, " << had.private_kb
-              << " kB of private memory, " << had.heap_bytes / 1000 << " kB of it allocated\n";
+              << " processes, " << had.others << " elsewhere, " << had.threads << " threads, "
+              << had.private_kb << " kB of private memory, " << had.heap_bytes / 1000
+              << " kB of it allocated\n";
 }
 
 void print(const soak::tally& all) {
@@ -64,7 +65,7 @@ constexpr long allowed_growth_kb = 10'000;
 constexpr std::size_t allowed_growth_of_heap = 100'000;
 
 bool ended_as_it_began(const belongings& before, const belongings& after) {
-    return after.descriptors <= before.descriptors && after.children == 0 &&
+    return after.descriptors <= before.descriptors && after.children == 0 && after.others == 0 &&
            after.threads <= before.threads &&
            after.private_kb <= before.private_kb + allowed_growth_kb &&
            after.heap_bytes <= before.heap_bytes + allowed_growth_of_heap;

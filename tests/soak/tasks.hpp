@@ -11,7 +11,9 @@
 #include <thread>
 #include <vector>
 
+#include <coproc/executor.hpp>
 #include <coproc/shared_array.hpp>
+#include <coproc/submit.hpp>
 #include <coproc/worker.hpp>
 
 // What the workers are made to do.
@@ -82,6 +84,12 @@ inline int ends_later(std::span<const int> array, int milliseconds) {
     const int before = array.front();
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
     return before == array.front() ? ends_of(array) : -1;
+}
+
+/// Has a worker of this worker do it.
+inline int twice_within(int n) {
+    coproc::executor inner(coproc::own_thread, {.max_workers = 1});
+    return inner.submit(twice, n).get().value();
 }
 
 /// Some workers do not leave when they are asked to.

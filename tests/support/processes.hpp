@@ -35,6 +35,20 @@ inline std::vector<pid_t> children() {
     return found;
 }
 
+/// All that run this very file, this one included, whosever children they are.
+inline std::size_t processes_of_this_program() {
+    std::error_code gone;
+    const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe");
+    std::size_t found = 0;
+    for (const auto& process : std::filesystem::directory_iterator("/proc", gone)) {
+        const bool again = process.is_symlink(); // "self" and "thread-self"
+        if (!again && std::filesystem::read_symlink(process.path() / "exe", gone) == own) {
+            ++found;
+        }
+    }
+    return found;
+}
+
 inline std::size_t open_descriptors() {
     std::filesystem::directory_iterator all("/proc/self/fd");
     return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1; // less its own
