@@ -4,8 +4,8 @@
 #include "start/default_method.hpp"
 #include "start/method_names.hpp"
 
+#include <atomic>
 #include <cstdlib>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
 
@@ -13,13 +13,12 @@
 namespace coproc {
 namespace {
 
-// Not destroyed: executors are made also while static objects are destroyed.
-constinit std::mutex set_mutex;
-constinit std::optional<start_method> set_method;
+// Atomic, and no mutex, which a fork could leave locked in the child. start::unknown_method: not
+// set.
+constinit std::atomic<start_method> set_method = start::unknown_method;
 
-std::optional<start_method> method_that_was_set() {
-    const std::lock_guard lock(set_mutex);
-    return set_method;
+std::optional<start_method> as_optional(start_method set) noexcept {
+    return set == start::unknown_method ? std::nullopt : std::optional(set);
 }
 
 } // namespace
@@ -33,7 +32,7 @@ const std::string& detail::start_method_variable() {
 }
 
 start_method default_start_method() noexcept {
-    return start::default_method(method_that_was_set(), detail::start_method_variable());
+    return start::default_method(as_optional(set_method), detail::start_method_variable());
 }
 
 void set_start_method(start_method method, set_default_options how) {
@@ -41,12 +40,13 @@ void set_start_method(start_method method, set_default_options how) {
         throw std::invalid_argument("coproc: set_start_method takes one of " +
                                     start::known_methods());
     }
-    const std::lock_guard lock(set_mutex);
-    const std::string refusal = start::refusal_to_set(set_method, method, how.force);
-    if (!refusal.empty()) {
-        throw std::logic_error("coproc: " + refusal);
-    }
-    set_method = method;
+    start_method before = set_method;
+    do {
+        const std::string refusal = start::refusal_to_set(as_optional(before), method, how.force);
+        if (!refusal.empty()) {
+            throw std::logic_error("coproc: " + refusal);
+        }
+    } while (!set_method.compare_exchange_weak(before, method));
 }
 
 } // namespace coproc

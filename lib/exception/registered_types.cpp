@@ -5,12 +5,14 @@
 #include <vector>
 
 #include "describe.hpp"
+#include "fork_mutex.hpp"
 
 namespace coproc {
 namespace {
 
 // Both need no destructor to run, so static objects may register and throw as long as they live.
 constinit std::mutex list_mutex;
+[[maybe_unused]] const int at_fork = detail::free_in_forked_children<list_mutex>();
 constinit detail::exception_type* list = nullptr;
 
 /// All of this name. A copy: users' code is called without the mutex.

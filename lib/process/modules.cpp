@@ -1,5 +1,7 @@
 #include "process/modules.hpp"
 
+#include "fork_mutex.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -186,6 +188,13 @@ module_search load_module(const module_identity& identity) {
     return {std::nullopt, "the loader has taken another file for " + identity.path};
 }
 
+namespace {
+
+constinit std::mutex table_mutex; // there is one table
+[[maybe_unused]] const int at_fork = coproc::detail::free_in_forked_children<table_mutex>();
+
+} // namespace
+
 // One executable segment of a module with a number. Never changed and never freed once published.
 struct module_table::entry {
     loaded_module::address_range code;
@@ -197,7 +206,6 @@ struct module_table::entry {
 // Never destroyed: static destructors of others may still submit.
 struct module_table::state {
     std::atomic<const entry*> newest{nullptr};
-    mutable std::mutex mutex;
     std::vector<std::unique_ptr<const module_identity>> identities;
 };
 
@@ -239,7 +247,7 @@ std::optional<code_location> module_table::locate(const void* function) {
         if (!pinned) {
             return std::nullopt;
         }
-        const std::lock_guard lock(state_.mutex);
+        const std::lock_guard lock(table_mutex);
         found = search(address);
         if (found == nullptr) {
             add(*pinned);
@@ -253,7 +261,7 @@ std::optional<code_location> module_table::locate(const void* function) {
 }
 
 const module_identity& module_table::describe(std::uint32_t number) const {
-    const std::lock_guard lock(state_.mutex);
+    const std::lock_guard lock(table_mutex);
     return *state_.identities.at(number);
 }
 

@@ -1,5 +1,6 @@
 #include "symbols/symbol_file.hpp"
 
+#include "fork_mutex.hpp"
 #include "process/modules.hpp"
 
 #include <algorithm>
@@ -49,8 +50,29 @@ struct first_modules {
     }
 };
 
+constinit std::mutex states_mutex;
+[[maybe_unused]] const int at_fork = detail::free_in_forked_children<states_mutex>();
+
+/// Of a file, not of what is loaded.
+backtrace_state* state_of(const std::string& path) {
+    static std::map<std::string, backtrace_state*>& states =
+        *new std::map<std::string, backtrace_state*>();
+    const std::lock_guard lock(states_mutex);
+    const auto [place, inserted] = states.try_emplace(path, nullptr);
+    if (inserted) {
+        place->second = ::backtrace_create_state(place->first.c_str(), 1, ignore_error, nullptr);
+    }
+    return place->second;
+}
+
+// Read once: the loader has a lock, too, which a fork can leave locked in the child.
+std::uintptr_t executable_base() {
+    static const std::uintptr_t base = loaded_module::executable().base();
+    return base;
+}
+
 bool file_is_that_build(const loaded_module& module) {
-    if (module.base() == loaded_module::executable().base()) {
+    if (module.base() == executable_base()) {
         return true; // Read through /proc/self/exe, which is the file that runs.
     }
     const auto in_file = process::build_id_of_file(module.identity().path);
@@ -78,18 +100,11 @@ symbol_file symbol_file::of(const std::string& path) {
     if (!process::build_id_of_file(path)) {
         return {};
     }
-    static std::mutex mutex;
-    static std::map<std::string, backtrace_state*> states;
-    const std::lock_guard lock(mutex);
-    const auto [place, inserted] = states.try_emplace(path, nullptr);
-    if (inserted) {
-        place->second = ::backtrace_create_state(place->first.c_str(), 1, ignore_error, nullptr);
-    }
     symbol_file file;
-    file.state_ = place->second;
+    file.state_ = state_of(path);
     // libbacktrace takes the file for the executable, and so believes it to be loaded where that
     // is.
-    file.base_ = loaded_module::executable().base();
+    file.base_ = executable_base();
     return file;
 }
 

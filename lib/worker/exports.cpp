@@ -1,5 +1,7 @@
 #include "worker/exports.hpp"
 
+#include "fork_mutex.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
@@ -15,6 +17,7 @@ namespace coproc {
 namespace {
 
 constinit std::mutex exports_mutex;
+[[maybe_unused]] const int at_fork = detail::free_in_forked_children<exports_mutex>();
 constinit detail::exported_function* first_export = nullptr;
 
 std::string quoted(std::string_view name) { return '"' + std::string(name) + '"'; }
