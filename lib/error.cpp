@@ -33,7 +33,7 @@ const char* text(errc code) noexcept {
     case errc::spawn_failed:
         return "no worker process could be started";
     case errc::handshake_failed:
-        return "the started process is no worker of this build";
+        return "the started process is no worker of this program";
     case errc::executor_broken:
         return "the executor gave up: its workers die before they are ready";
     case errc::executor_shutdown:

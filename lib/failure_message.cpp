@@ -106,7 +106,7 @@ std::string what_happened(const failure_record& record, const std::exception_ptr
     case errc::spawn_failed:
         return "no worker process could be started";
     case errc::handshake_failed:
-        return "the process that was started is not a worker of this build";
+        return "the process that was started is not a worker of this program";
     case errc::executor_broken:
         return "the executor gave up, since its workers die before they are ready";
     case errc::executor_shutdown:

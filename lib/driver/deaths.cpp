@@ -209,6 +209,7 @@ pool::slot_state executor_impl::fate_of(worker_link& l, std::uint32_t worker,
 // Tells the pool, and performs what follows while the link is still there for the causes.
 void executor_impl::exited(std::uint32_t worker, errc code) {
     const link_ptr l = links_[worker];
+    l->last_step = l->page->layout().chunk_step.load(std::memory_order_acquire);
     pool_.exited(
         worker, code, [&](std::uint64_t sequence) { return fate_of(*l, worker, sequence); },
         clock::now(), actions_);

@@ -184,8 +184,8 @@ void executor_impl::lose(const pool::action& a) {
 memory::chunk_loss executor_impl::loss_of(const job_core& job, const worker_link& l,
                                           std::uint64_t sequence) noexcept {
     const streams::chunk_results& chunk = job.chunk()->results;
-    return memory::judge_chunk(l.page->layout().chunk_step.load(std::memory_order_acquire),
-                               sequence, chunk.first_of_run(), chunk.settled(), chunk.elements());
+    return memory::judge_chunk(l.last_step, sequence, chunk.first_of_run(), chunk.settled(),
+                               chunk.elements());
 }
 
 void executor_impl::warmed(const pool::action& a) {

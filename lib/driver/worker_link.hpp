@@ -121,6 +121,9 @@ public:
     bool retires = false;         ///< a task has asked that it be replaced
     std::size_t unwritten = 0;    ///< tasks in the writer
     std::size_t stray_parts = 0;  ///< of chunks that were given up, since the last reply
+    /// Of a dead one: how far it was in a chunk. Read once, since a process that it has started may
+    /// still write to its page.
+    std::uint64_t last_step = 0;
 
     std::string end_cause;  ///< why it was killed, if that was our doing
     std::string last_words; ///< from its log frames

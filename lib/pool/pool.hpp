@@ -197,7 +197,6 @@ public:
     counts look() const;
     /// What the shutdown has done until now.
     const forced& used_force() const { return forced_; }
-    std::size_t worker_entries() const { return workers_.size(); }
     const worker& worker_at(std::uint32_t index) const { return workers_[index]; }
     /// Tasks that are not completed.
     std::size_t unfinished() const { return queue_.size() + staged_; }
@@ -206,7 +205,6 @@ public:
     /// false the pool needs neither time nor news; with them it would keep `min_workers`,
     /// `idle_timeout` and `max_age` all the same.
     bool needs_attention() const;
-    bool has_queued() const { return !queue_.empty(); }
     bool broken() const { return broken_; }
     std::size_t max_workers() const { return limits_.max_workers; }
     shutdown_mode shutting_down() const { return shutdown_; }

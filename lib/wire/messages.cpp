@@ -234,10 +234,7 @@ void fill(const progress_header& from, Report::Builder report) {
     progress.setSkipped(from.skipped);
 }
 
-void fill(const retire_request& from, Report::Builder report) {
-    report.setSequence(from.sequence);
-    report.setRetire();
-}
+void fill(const retire_request&, Report::Builder report) { report.setRetire(); }
 
 void fill(const cleaned& from, Report::Builder report) { report.setCleaned(from.kibibytes); }
 
@@ -374,7 +371,7 @@ report read(Report::Reader from) {
                                .skipped = progress.getSkipped()};
     }
     case Report::RETIRE:
-        return retire_request{.sequence = from.getSequence()};
+        return retire_request();
     case Report::CLEANED:
         return cleaned{.kibibytes = from.getCleaned()};
     case Report::FORKED: {

@@ -147,10 +147,8 @@ struct progress_header {
     friend bool operator==(const progress_header&, const progress_header&) = default;
 };
 
-/// The worker of this task asks to be replaced after it.
+/// A task asks that its worker be replaced.
 struct retire_request {
-    std::uint64_t sequence = 0;
-
     friend bool operator==(const retire_request&, const retire_request&) = default;
 };
 

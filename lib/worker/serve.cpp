@@ -276,7 +276,7 @@ private:
             end = zygote::judge_preload();
         }
         if (scope_.retiring && !task.initializer) {
-            announce_retirement(reports, reply.sequence);
+            announce_retirement(reports);
         }
         reply.outcome = end.outcome;
         reply.text = end.text;
@@ -302,8 +302,8 @@ private:
         }
     }
 
-    void announce_retirement(report_source& reports, std::uint64_t sequence) {
-        const wire::retire_request request{.sequence = sequence};
+    void announce_retirement(report_source& reports) {
+        const wire::retire_request request;
         if (reports.channel) {
             reports.channel->send_retirement(request);
         } else {

@@ -228,7 +228,7 @@ TEST_CASE("where there is something to do, the message says what") {
           "the call would block the thread that runs the executor's loop, and wait for ever; the "
           "task may have run; co_await the job, or call get() on another thread");
     CHECK(message_of(errc::handshake_failed, certainty::not_started) ==
-          "the process that was started is not a worker of this build; the task did not start; "
+          "the process that was started is not a worker of this program; the task did not start; "
           "make coproc::init(argc, argv) the first line of main, and build worker and caller "
           "together");
     CHECK(message_of(errc::forked, certainty::not_started) ==

@@ -253,7 +253,7 @@ std::vector<seen> spawn_failed() {
 std::vector<seen> handshake_failed() {
     return {look_at(run_one({.max_workers = 1, .executable = "/bin/true"}, {}, same, 1),
                     certainty::not_started,
-                    {"same: the process that was started is not a worker of this build: ",
+                    {"same: the process that was started is not a worker of this program: ",
                      " exited with status 0 before it was ready", "; the task did not start",
                      "; make coproc::init(argc, argv) the first line"})};
 }

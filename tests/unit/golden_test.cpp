@@ -127,7 +127,7 @@ TEST_CASE("golden: reports") {
     check_golden("progress",
                  progress_header{.sequence = 0x0102030405060708, .sink = 3, .skipped = 0x01020304},
                  test::to_bytes("70 %"), parse_report);
-    check_golden("retire", retire_request{.sequence = 0x0102030405060708}, {}, parse_report);
+    check_golden("retire", retire_request(), {}, parse_report);
     check_golden("forked", forked{.number = 7, .pid = 4242}, {}, parse_report);
     check_golden("forked_not",
                  forked{.number = 8, .pid = 4243, .text = "setrlimit: Operation not permitted"}, {},

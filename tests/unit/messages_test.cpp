@@ -86,7 +86,7 @@ TEST_CASE("messages: reports come back as they were") {
     check_report(hello{.pid = -1, .nonce = 0xDEADBEEFCAFE, .build_id = id});
     check_report(hello{.version = 99});
     check_report(progress_header{});
-    check_report(retire_request{.sequence = 9});
+    check_report(retire_request());
     check_report(cleaned{});
     check_report(forked{});
     check_report(forked{.number = UINT32_MAX, .pid = -1, .text = "because"});

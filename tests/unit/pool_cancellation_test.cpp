@@ -34,7 +34,7 @@ TEST_CASE("a queued task is withdrawn by every type of cancellation", "[pool]") 
         s.submit(t);
         CHECK(s.cancel(t, type) == actions{not_started(t, errc::cancelled)});
         CHECK(s.machine.unfinished() == 0);
-        CHECK(s.machine.has_queued() == false);
+        CHECK(s.machine.look().queued == 0);
         CHECK(s.cancel(t, type).empty());
         CHECK(s.ready(0).empty());
     }

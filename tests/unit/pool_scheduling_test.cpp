@@ -7,7 +7,7 @@ using namespace coproc::test;
 
 TEST_CASE("a pool starts nothing before the first task", "[pool]") {
     script s(4);
-    CHECK(s.machine.worker_entries() == 0);
+    CHECK(s.machine.look() == pool::counts());
     CHECK_FALSE(s.machine.needs_attention());
     CHECK(s.machine.next_tick() == never);
 }

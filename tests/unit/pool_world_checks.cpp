@@ -47,7 +47,6 @@ void world::check_counts() const {
     require(got.staged == c.staged, "every staged task is in one pipe");
     require(got == c, "the counts are right");
     require(pool_.unfinished() == open_.size(), "unfinished() counts what is not completed");
-    require(pool_.has_queued() == (c.queued > 0), "has_queued() tells of the queue");
 }
 
 void world::check_workers() const {
@@ -95,7 +94,7 @@ void world::check_nobody_waits_in_vain() const {
         any_idle = any_idle || (pool_.worker_at(i).state == worker_state::idle && !is_blocked(i));
         any_coming = any_coming || processes_[i].exists();
     }
-    require(!(any_idle && pool_.has_queued()), "no task waits while a worker idles");
+    require(!(any_idle && pool_.look().queued > 0), "no task waits while a worker idles");
     require(open_.empty() || any_coming, "no task waits for nothing");
     if (!any_idle || open_.empty()) {
         return;

@@ -175,7 +175,7 @@ void world::check_slots() const {
 // A task does not wait for a worker that could be started. (After a failed start it does, for a
 // while.)
 void world::check_growth(std::size_t all) const {
-    if (start_failed_ || !pool_.has_queued() || all == limits_.max_workers || pool_.broken() ||
+    if (start_failed_ || pool_.look().queued == 0 || all == limits_.max_workers || pool_.broken() ||
         pool_.shutting_down() >= pool::shutdown_mode::kill) {
         return;
     }
