@@ -92,7 +92,9 @@ void executor_impl::on_death(const link_ptr& l, std::uint32_t worker,
         if (l->gone) {
             return;
         }
-        if (!error) {
+        // Asio may complete a wait for an event of another descriptor, which was closed just before
+        // this one took its place: a living worker is watched again.
+        if (!error && l->child->ended()) {
             l->child->kill_group();
             l->reaped = l->child->reap().has_value();
         }

@@ -410,6 +410,9 @@ void executor_impl::zygote_misbehaved(worker_link& l, std::string how) {
 void executor_impl::bury_zygote(const link_ptr& ended) {
     // It may be the one that is let go of below.
     const link_ptr l = ended; // NOLINT(performance-unnecessary-copy-initialization)
+    if (!l->child->ended()) {
+        return; // see on_death
+    }
     l->child->kill_group();
     const std::optional<process::exit_status> status = l->child->reap();
     if (!status) {
