@@ -53,7 +53,7 @@ struct worker_exit {
     /// The last lines that it wrote to stderr, at most 4 KiB, as it wrote them; empty without
     /// executor_options::capture_output. Bytes from a process that went wrong: show them as data.
     std::string stderr_tail;
-    /// The same of stdout. What it had not flushed is lost with it.
+    /// The same of stdout. What its last task had not flushed is lost with it.
     std::string stdout_tail;
     std::vector<stack_frame> backtrace; ///< where it crashed, innermost first; often empty
 };
@@ -95,8 +95,8 @@ public:
         return certainty_ == coproc::certainty::not_started;
     }
 
-    /// What the function threw, for errc::task_threw; else null. See remote_exception
-    /// (<coproc/remote_exception.hpp>).
+    /// What the function threw, for errc::task_threw, or the range of a map, for
+    /// errc::encode_failed; else null. See remote_exception (<coproc/remote_exception.hpp>).
     [[nodiscard]] std::exception_ptr exception() const noexcept;
 
     /// Whether want of memory is the cause: of the worker's end, of an std::bad_alloc that the task

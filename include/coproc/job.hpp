@@ -1,5 +1,6 @@
 #pragma once
 
+#include <coproc/detail/deleted.hpp>
 #include <coproc/detail/job_core.hpp>
 #include <coproc/detail/take_result.hpp>
 #include <coproc/detail/waiter_of.hpp>
@@ -201,6 +202,7 @@ public:
         }
         return detail::take_result<R>(task);
     }
+    void get() & COPROC_DELETE("the result is taken out of the job: std::move(j).get()");
 
     /// Whether the result is there. Any thread.
     bool ready() const noexcept { return detail::is_done(handle_.core()); }

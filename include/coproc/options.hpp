@@ -290,7 +290,8 @@ struct executor_options {
     /// its destructors and those of static objects. Then it is killed. Likewise for the hooks of
     /// this_worker::on_cleanup. Positive.
     duration exit_timeout = std::chrono::seconds(5);
-    /// The longest message, either way: a task beyond it fails with errc::too_large. At least 64
+    /// The longest message, either way, with what coproc adds to the values, for which 6 KiB are
+    /// set aside in each result: a task beyond it fails with errc::too_large. At least 64
     /// KiB.
     std::size_t max_message_bytes = std::size_t{4} << 30;
     /// Watch idle workers: their deaths are noticed at once, and not only at the next submit, and

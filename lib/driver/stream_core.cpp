@@ -3,6 +3,7 @@
 #include "driver/check_options.hpp"
 #include "driver/executor_impl.hpp"
 #include "driver/own_loop.hpp"
+#include "exception/describe.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -277,9 +278,11 @@ void cancel(stream_core& stream, withdrawal how) noexcept { stream.cancel(how); 
 void close(stream_core& stream, withdrawal how) noexcept { stream.close(how); }
 
 failure range_threw(std::exception_ptr thrown) {
+    const exceptions::description what = exceptions::describe(thrown);
     return make_failure({.code = errc::encode_failed,
                          .how_certain = certainty::not_started,
-                         .cause = "the range, or the conversion of one of its elements, threw",
+                         .cause = "the range, or the conversion of one of its elements, threw " +
+                                  what.type + (what.what.empty() ? "" : ": " + what.what),
                          .exception = std::move(thrown)});
 }
 

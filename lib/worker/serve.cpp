@@ -17,16 +17,32 @@
 #include "worker/worker_scope.hpp"
 #include "worker/zygote.hpp"
 
+#include <cstdio>
+#include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <stdio_ext.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 // The worker's loop: read a command, claim the task, run it, answer it.
 namespace coproc::worker {
 namespace {
+
+/// What the task has written is seen before its result is: afterwards the worker may be killed at
+/// any time, since it is idle, and nothing would tell that something is missing.
+void flush_output() noexcept {
+    try {
+        std::cout.flush();
+    } catch (...) {
+        // The program wants to hear of a closed pipe where it writes.
+    }
+    if (::__fpending(stdout) > 0) { // std::cout may have been told not to share its buffer
+        std::fflush(stdout);
+    }
+}
 
 /// The task that runs, with what its invoker may ask for.
 struct running_task : current_task {
@@ -272,6 +288,9 @@ private:
         }
         this_thread_task = nullptr;
         current.stop.reset();
+        if (service_.arrays == nullptr) { // a process of its own
+            flush_output();
+        }
         if (service_.forks != nullptr && end.outcome == wire::reply_outcome::value) {
             end = zygote::judge_preload();
         }

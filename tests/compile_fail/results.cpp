@@ -56,4 +56,7 @@ void run(coproc::executor& executor) {
     // error: the type has no codec: include the header in coproc/codecs/ that is named after it
     // error: result_of_the_function<account>
     executor.submit(opened, 1);
+    auto words_job = executor.submit(first_word_of, "some words");
+    // error: the result is taken out of the job: std::move(j).get()
+    words_job.get();
 }

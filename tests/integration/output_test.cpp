@@ -44,6 +44,14 @@ int complain_and_die(int signal) {
     return 0;
 }
 
+int mumble(int n) {
+    std::printf("number %d, ", n);
+    std::cout << "said";
+    return n;
+}
+
+int leave_at_once(int status) { std::_Exit(status); }
+
 int throw_in_thread(int) {
     std::thread([] { throw std::runtime_error("no luck"); }).join();
     return 0;
@@ -118,6 +126,19 @@ asio::awaitable<void> last_words() {
     CHECK(next.value() == 4);
 }
 
+/// What a task has printed is not lost when its worker is killed after it.
+asio::awaitable<void> printed_before_the_end() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1, .capture_output = true});
+    const auto first = co_await executor.submit(mumble, 1);
+    CHECK(first.value() == 1);
+    const auto last = co_await executor.submit(leave_at_once, 3);
+    REQUIRE(last.has_error());
+    const auto worker = last.error().worker();
+    REQUIRE(worker);
+    CHECK(worker->stdout_tail == "number 1, said");
+}
+
 asio::awaitable<void> terminate_message() {
     const auto loop = co_await asio::this_coro::executor;
     coproc::executor executor(loop, {.max_workers = 1, .capture_output = true});
@@ -183,6 +204,10 @@ TEST_CASE("what a worker wrote before it died is in the failure", "[process][out
     const std::size_t descriptors = test::open_descriptors();
     test::run(last_words());
     CHECK(test::descriptors_settle(descriptors));
+}
+
+TEST_CASE("what a task has printed is flushed before its result is sent", "[process][output]") {
+    test::run(printed_before_the_end());
 }
 
 TEST_CASE("the runtime's last words are in the sentence", "[process][output]") {
