@@ -35,7 +35,7 @@ void use_and_fork(Use use) {
         }
     });
     int status = 0;
-    for (int i = 0; i < 200 && status == 0; ++i) {
+    for (int i = 0; i < 100 && status == 0; ++i) {
         const pid_t child = ::fork();
         if (child == 0) {
             ::alarm(20);
