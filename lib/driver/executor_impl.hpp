@@ -144,6 +144,8 @@ private:
     void preload();
     void request_fork(std::uint32_t worker);
     void write_to_zygote();
+
+    // zygote_reports.cpp
     void listen_to_zygote();
     void on_zygote(const link_ptr&, const asio::error_code&, bool worker_link::*waits,
                    void (executor_impl::*what)(const link_ptr&));
@@ -155,6 +157,8 @@ private:
     void take_forked(worker_link&, const wire::forked&);
     void take_in(process::child useless);
     void zygote_misbehaved(worker_link&, std::string how);
+
+    // zygote_end.cpp
     void bury_zygote(const link_ptr&);
     std::string describe_end_of_zygote(const worker_link&, const process::exit_status&) const;
     void forget_zygote_link();
