@@ -407,11 +407,9 @@ TEST_CASE("forkserver: whenever an executor is stopped, nothing is left of it",
         coproc::executor executor(loop, options_with({}));
         auto first = executor.submit(use_model);
         auto second = executor.submit(use_model);
-        for (int turn = 0; turn < round / 2; ++turn) {
-            loop.poll_one();
-            if (turn % 4 == 3) {
-                ::usleep(100 * static_cast<unsigned>(turn));
-            }
+        loop.restart();
+        for (int handler = 0; handler < round; ++handler) {
+            loop.run_one(); // waits for what happens next, and does nothing once all is done
         }
         executor.stop();
         test::run(loop);

@@ -236,15 +236,16 @@ TEST_CASE("test_del_shutdown, test_processes_terminate_on_executor_gc: an execut
     const std::size_t before = threads();
     std::optional<coproc::job<int>> running;
     std::optional<coproc::job<int>> behind;
+    asio::io_context meetings;
+    test::meeting meeting(meetings);
+    std::optional<decltype(meeting.await_arrival())> other; // the task stays as long as it is there
     {
-        asio::io_context meetings;
-        test::meeting meeting(meetings);
         coproc::executor executor(coproc::own_thread, {.max_workers = 1});
         CHECK(executor.submit(same, 1).get().value() == 1);
         running = executor.submit(stay, meeting.name());
         behind = executor.submit(same, 2);
-        const auto other = meeting.await_arrival();
-    } // the worker stays where it is
+        other.emplace(meeting.await_arrival());
+    }
     CHECK(threads() == before);
     CHECK_FALSE(test::has_children());
     REQUIRE(running->ready());
