@@ -66,10 +66,7 @@ std::string exception_text(std::exception_ptr thrown) {
     std::string text = "threw ";
     for (int depth = 0; thrown && depth < exceptions::max_depth; ++depth) {
         const exceptions::description one = exceptions::describe(thrown);
-        text += (depth == 0 ? "" : ", caused by ") + one.type;
-        if (!one.what.empty()) {
-            text += ": " + one.what;
-        }
+        text += (depth == 0 ? "" : ", caused by ") + exceptions::in_words(one);
         thrown = one.nested;
     }
     return text;

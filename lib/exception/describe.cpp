@@ -79,4 +79,8 @@ description describe(const std::exception_ptr& thrown) {
     return seen;
 }
 
+std::string in_words(const description& thrown) {
+    return thrown.what.empty() ? thrown.type : thrown.type + ": " + thrown.what;
+}
+
 } // namespace coproc::exceptions

@@ -26,6 +26,9 @@ struct description {
 /// Throws nothing but std::bad_alloc. `thrown` is not null.
 [[nodiscard]] description describe(const std::exception_ptr& thrown);
 
+/// For a sentence: "std::range_error: it is broken", or the type alone.
+[[nodiscard]] std::string in_words(const description& thrown);
+
 /// As description::type.
 [[nodiscard]] std::string type_name(const std::type_info& type);
 

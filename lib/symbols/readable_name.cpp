@@ -95,29 +95,6 @@ void cut_return_type(std::string_view& text) noexcept {
     text.remove_prefix(name);
 }
 
-// What runs a task in the worker is an instantiation for its function: the first template argument.
-// A function pointer says less than the instantiation's own name, and is never asked for.
-void cut_invoker(std::string_view& text) noexcept {
-    constexpr std::string_view invoker = "coproc::detail::task_invoker<";
-    std::string_view rest = text;
-    if (!rest.starts_with(invoker) ||
-        !(cut_suffix(rest, "::invoke") || cut_suffix(rest, "::invoke_chunk"))) {
-        return;
-    }
-    rest.remove_prefix(invoker.size());
-    std::size_t depth = 0;
-    for (std::size_t i = 0; i < rest.size(); ++i) {
-        if (std::string_view("<({[").find(rest[i]) != std::string_view::npos) {
-            ++depth;
-        } else if (std::string_view(">)}]").find(rest[i]) != std::string_view::npos) {
-            depth -= depth > 0 ? 1 : 0;
-        } else if (rest[i] == ',' && depth == 0) {
-            text = rest.substr(0, i);
-            return;
-        }
-    }
-}
-
 } // namespace
 
 std::string demangle(const char* symbol) {
@@ -135,8 +112,28 @@ std::string_view function_part(std::string_view signature) noexcept {
     cut_parameters(signature);
     cut_lambda_operator(signature);
     cut_return_type(signature);
-    cut_invoker(signature);
     return signature;
+}
+
+std::string_view function_of_task(std::string_view name) noexcept {
+    constexpr std::string_view invoker = "coproc::detail::task_invoker<";
+    std::string_view rest = name;
+    if (!rest.starts_with(invoker) ||
+        !(cut_suffix(rest, "::invoke") || cut_suffix(rest, "::invoke_chunk"))) {
+        return name;
+    }
+    rest.remove_prefix(invoker.size());
+    std::size_t depth = 0;
+    for (std::size_t i = 0; i < rest.size(); ++i) {
+        if (std::string_view("<({[").find(rest[i]) != std::string_view::npos) {
+            ++depth;
+        } else if (std::string_view(">)}]").find(rest[i]) != std::string_view::npos) {
+            depth -= depth > 0 ? 1 : 0;
+        } else if (rest[i] == ',' && depth == 0) {
+            return rest.substr(0, i);
+        }
+    }
+    return name;
 }
 
 } // namespace coproc::symbols

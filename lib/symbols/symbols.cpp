@@ -47,7 +47,7 @@ std::string function_name(const void* function) {
     const std::uint64_t offset = address - module->base();
     const std::string symbol = symbol_file::of(*module).symbol_at(offset);
     return symbol.empty() ? nameless(module->identity().path, offset)
-                          : std::string(function_part(demangle(symbol.c_str())));
+                          : std::string(function_of_task(function_part(demangle(symbol.c_str()))));
 }
 
 location describe(const void* instruction) {

@@ -3,6 +3,7 @@
 #include "process/spawn.hpp"
 #include "worker/current_task.hpp"
 #include "worker/entry.hpp"
+#include "worker/flush_output.hpp"
 #include "worker/serve.hpp"
 #include "worker/worker_scope.hpp"
 
@@ -10,7 +11,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
 #include <string>
 #include <system_error>
 
@@ -40,8 +40,7 @@ void forget_written() noexcept {
 
 [[noreturn]] void leave(int status) noexcept {
     // No other streams: those of the program lie over descriptors that are closed here.
-    std::cout.flush();
-    std::fflush(stdout);
+    flush_output();
     std::fflush(stderr);
     ::_exit(status);
 }

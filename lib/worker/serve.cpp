@@ -10,6 +10,7 @@
 #include "worker/current_task.hpp"
 #include "worker/exports.hpp"
 #include "worker/extent_views.hpp"
+#include "worker/flush_output.hpp"
 #include "worker/nesting.hpp"
 #include "worker/report_channel.hpp"
 #include "worker/stop_watch.hpp"
@@ -17,32 +18,16 @@
 #include "worker/worker_scope.hpp"
 #include "worker/zygote.hpp"
 
-#include <cstdio>
-#include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <stdio_ext.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 // The worker's loop: read a command, claim the task, run it, answer it.
 namespace coproc::worker {
 namespace {
-
-/// What the task has written is seen before its result is: afterwards the worker may be killed at
-/// any time, since it is idle, and nothing would tell that something is missing.
-void flush_output() noexcept {
-    try {
-        std::cout.flush();
-    } catch (...) {
-        // The program wants to hear of a closed pipe where it writes.
-    }
-    if (::__fpending(stdout) > 0) { // std::cout may have been told not to share its buffer
-        std::fflush(stdout);
-    }
-}
 
 /// The task that runs, with what its invoker may ask for.
 struct running_task : current_task {

@@ -33,8 +33,7 @@ task_end describe_end(detail::call_stage stage, std::size_t max_bytes) {
 }
 
 std::string text_of_exception() {
-    const exceptions::description thrown = exceptions::describe(std::current_exception());
-    return "it threw " + thrown.type + (thrown.what.empty() ? "" : ": " + thrown.what);
+    return "it threw " + exceptions::in_words(exceptions::describe(std::current_exception()));
 }
 
 } // namespace coproc::worker

@@ -24,7 +24,7 @@ struct broken : std::runtime_error {
 };
 COPROC_EXCEPTION(broken);
 
-/// How often a thing is used while children are forked, each of which uses it once.
+/// Uses a thing all the time while children are forked, each of which uses it once.
 template <class Use>
 void use_and_fork(Use use) {
     use();

@@ -1,6 +1,7 @@
 #include "integration/twins.hpp"
 #include "support/answers.hpp"
 #include "support/catch.hpp"
+#include "support/matchers.hpp"
 
 #include <coproc/codecs/variant.hpp>
 #include <coproc/coproc.hpp>
@@ -109,6 +110,21 @@ TEST_CASE("a failure of fn knows the name", "[functions]") {
     const coproc::task_options options{.name = "by another name"};
     const auto named = answer_of(options, fn<fails>, 1);
     CHECK(named.error().message().starts_with("by another name: threw"));
+}
+
+TEST_CASE("a failure of a lambda names the lambda, alone and in a chunk", "[functions]") {
+    coproc::executor executor(coproc::own_thread, {.max_workers = 1});
+    const auto refuse = [](int) -> int { throw std::runtime_error("no"); };
+    const auto got = executor.submit(refuse, 1).get();
+    REQUIRE(got.has_error());
+    const std::string text = got.error().message();
+    CHECK_THAT(text, test::contains_text("{lambda(int)#"));
+    CHECK_THAT(text, test::contains_text("}: threw std::runtime_error: no"));
+    CHECK_THAT(text, !test::contains_text("task_invoker"));
+    auto mapped = executor.map({.chunk_size = 2}, refuse, std::vector<int>{1, 2});
+    const auto all = mapped.get();
+    REQUIRE(all.has_error());
+    CHECK(all.error().message() == text);
 }
 
 TEST_CASE("an overloaded function is chosen by a cast", "[functions]") {
