@@ -201,6 +201,7 @@ private:
     void look_at_memory(worker_link&, std::uint32_t worker, clock::time_point now);
     void ask_to_clean_up(worker_link&, std::uint32_t worker, clock::time_point now);
     void take_cleaned(worker_link&, std::uint32_t worker, const wire::cleaned&);
+    void retire_for_memory(link_ptr, std::uint32_t worker);
     void exceeded(worker_link&, std::uint32_t worker, clock::time_point now);
     static memory_report report_of(const worker_link&);
     void look_at_all(clock::time_point now);

@@ -2,9 +2,12 @@
 #include "megabytes.hpp"
 #include "process/memory_use.hpp"
 
+#include <asio/post.hpp>
+
 #include <csignal>
 #include <new>
 #include <string>
+#include <utility>
 
 // Looks at the memory of workers, and what follows from them.
 //
@@ -62,8 +65,29 @@ void executor_impl::take_cleaned(worker_link& l, std::uint32_t worker,
     }
     pool_.cleaned(worker);
     if (l.memory->cleaned(std::uint64_t{report.kibibytes} * 1024) == memory_watch::advice::retire) {
-        pool_.retire(worker, retire_reason::memory, clock::now(), actions_);
+        retire_for_memory(links_[worker], worker);
     }
+}
+
+// When those who wait for its results have been told, since what they submit next decides whether
+// it needs a successor: one who has a task at a time would else find no worker at all.
+void executor_impl::retire_for_memory(link_ptr l, std::uint32_t worker) {
+    asio::post(io_, [self = shared_from_this(), l = std::move(l), worker] {
+        {
+            const std::lock_guard lock(self->mutex_);
+            if (self->stopped_ || l->gone) {
+                return;
+            }
+            if (self->pool_.unfinished() == 0 && !self->ready_.empty()) {
+                self->retire_for_memory(l, worker);
+                return;
+            }
+            self->pool_.retire(worker, retire_reason::memory, clock::now(), self->actions_);
+            self->perform();
+            self->after_events();
+        }
+        self->run_ready();
+    });
 }
 
 // The hard limit.
