@@ -278,11 +278,12 @@ void cancel(stream_core& stream, withdrawal how) noexcept { stream.cancel(how); 
 void close(stream_core& stream, withdrawal how) noexcept { stream.close(how); }
 
 failure range_threw(std::exception_ptr thrown) {
-    return make_failure({.code = errc::encode_failed,
-                         .how_certain = certainty::not_started,
-                         .cause = "the range, or the conversion of one of its elements, threw " +
-                                  exceptions::in_words(exceptions::describe(thrown)),
-                         .exception = std::move(thrown)});
+    const std::string words = exceptions::in_words(exceptions::describe(thrown));
+    return make_failure(
+        {.code = errc::encode_failed,
+         .how_certain = certainty::not_started,
+         .cause = "the range, or the conversion of one of its elements, threw " + words,
+         .exception = std::move(thrown)});
 }
 
 failure no_memory_for_results() noexcept {
