@@ -195,9 +195,9 @@ struct process_options {
  * beyond `max_growth` or `absolute` gives back what it can before its next task, calls the hooks of
  * its tasks if that is not enough (this_worker::on_cleanup), and measures itself: so one whose
  * tasks take much and give it back is never replaced. One that still has too much is: its successor
- * is started first, if tasks need one, and no task is lost. What it grew with in one of its first tasks by design (a
- * cache, a model) is not told from a leak: make it in executor_options::initializers or in the
- * first task, or allow it.
+ * is started first, if tasks need one, and no task is lost. What it grew with in one of its first
+ * tasks by design (a cache, a model) is not told from a leak: make it in
+ * executor_options::initializers or in the first task, or allow it.
  *
  * With start_method::in_process workers have no memory of their own, and nothing is looked at.
  */
