@@ -153,6 +153,7 @@ private:
     void take_from_zygote(const link_ptr&);
     void take_zygote_frames(worker_link&);
     void take_zygote_report(worker_link&, const wire::report&);
+    void take_hello_of_zygote(worker_link&, const wire::hello&);
     void take_preloaded(worker_link&, const wire::reply_header&);
     void take_forked(worker_link&, const wire::forked&);
     void take_in(process::child useless);

@@ -121,17 +121,23 @@ void executor_impl::take_zygote_report(worker_link& l, const wire::report& repor
     } else if (const auto* reply = std::get_if<wire::reply_header>(&report)) {
         take_preloaded(l, *reply);
     } else if (const auto* hello = std::get_if<wire::hello>(&report)) {
-        if (std::string why_not = refuse_hello(l, *hello); !why_not.empty()) {
-            zygote_misbehaved(l, std::move(why_not));
-            return;
-        }
-        zygote_->greeted = true;
-        zygote_->plan.greeted(clock::now(), zygote_->actions);
-        perform_zygote();
+        take_hello_of_zygote(l, *hello);
     } else if (const auto* log = std::get_if<wire::log_text>(&report)) {
         l.last_words = log->text;
     } else {
         zygote_misbehaved(l, "it sent what no zygote says");
+    }
+}
+
+void executor_impl::take_hello_of_zygote(worker_link& l, const wire::hello& hello) {
+    if (zygote_->greeted) {
+        zygote_misbehaved(l, "it said hello twice");
+    } else if (std::string why_not = refuse_hello(l, hello); !why_not.empty()) {
+        zygote_misbehaved(l, std::move(why_not));
+    } else {
+        zygote_->greeted = true;
+        zygote_->plan.greeted(clock::now(), zygote_->actions);
+        perform_zygote();
     }
 }
 
