@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string_view>
 #include <system_error>
 
 #include <coproc/detail/config.hpp>
@@ -63,6 +64,10 @@ enum class errc {
     forked
 };
 
+/// The enumerator's name, for logs and counters, as in "worker_terminated"; empty if the value has
+/// none.
+[[nodiscard]] COPROC_API std::string_view to_string(errc code) noexcept;
+
 /// What is known about whether the task ran.
 enum class certainty {
     /// The function was not called: submitting it again cannot do anything twice.
@@ -72,6 +77,9 @@ enum class certainty {
     /// The function was called and came to its end: it threw, or its result was lost.
     ran
 };
+
+/// The enumerator's name, as in "may_have_run"; empty if the value has none.
+[[nodiscard]] COPROC_API std::string_view to_string(certainty known) noexcept;
 
 /// The category of errc, named "coproc".
 [[nodiscard]] COPROC_API const std::error_category& error_category() noexcept;

@@ -42,6 +42,9 @@ enum class memory_shortage {
     certain ///< somebody asked for memory and was refused, or had more than leak_options::hard
 };
 
+/// The enumerator's name; empty if the value has none.
+[[nodiscard]] COPROC_API std::string_view to_string(memory_shortage known) noexcept;
+
 /// How the worker ended that ran the task.
 struct worker_exit {
     int pid = 0;

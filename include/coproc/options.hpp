@@ -119,6 +119,9 @@ enum class start_method {
                 ///< debuggers and tests
 };
 
+/// The enumerator's name, as COPROC_START_METHOD takes it; empty if the value has none.
+[[nodiscard]] COPROC_API std::string_view to_string(start_method method) noexcept;
+
 /// What `executor_options::start` is when it is not given: what set_start_method() has said, else
 /// the environment variable COPROC_START_METHOD, which has the name of an enumerator and is read
 /// once, else start_method::exec. A name that no enumerator has makes the constructor of an

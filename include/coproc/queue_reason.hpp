@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
+
+#include <coproc/detail/config.hpp>
 
 namespace coproc {
 
@@ -11,5 +14,8 @@ enum class queue_reason : std::uint8_t {
                 ///< does
     retried,    ///< its worker died in it, and task_options::retries let it run again
 };
+
+/// The enumerator's name; empty if the value has none.
+[[nodiscard]] COPROC_API std::string_view to_string(queue_reason why) noexcept;
 
 } // namespace coproc

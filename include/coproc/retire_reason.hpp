@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
+
+#include <coproc/detail/config.hpp>
 
 namespace coproc {
 
@@ -14,5 +17,8 @@ enum class retire_reason : std::uint8_t {
     memory,  ///< it had too much memory between tasks (executor_options::leak)
     asked,   ///< one of its tasks asked for it
 };
+
+/// The enumerator's name; empty if the value has none.
+[[nodiscard]] COPROC_API std::string_view to_string(retire_reason why) noexcept;
 
 } // namespace coproc

@@ -132,7 +132,7 @@ executor_options detail::complete(executor_options given) {
         refuse("the environment variable COPROC_START_METHOD is \"" + start_method_variable() +
                "\"; known are " + start::known_methods());
     }
-    check(!start::name_of(given.start).empty(), "start",
+    check(!to_string(given.start).empty(), "start",
           ("one of " + start::known_methods()).c_str());
     if (!given.max_workers) {
         given.max_workers = cpu_count();

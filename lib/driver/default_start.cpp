@@ -36,7 +36,7 @@ start_method default_start_method() noexcept {
 }
 
 void set_start_method(start_method method, set_default_options how) {
-    if (start::name_of(method).empty()) {
+    if (to_string(method).empty()) {
         throw std::invalid_argument("coproc: set_start_method takes one of " +
                                     start::known_methods());
     }

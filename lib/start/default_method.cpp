@@ -15,7 +15,7 @@ std::string refusal_to_set(std::optional<start_method> set, start_method wanted,
     if (!set || *set == wanted || force) {
         return {};
     }
-    return "set_start_method was called before, with " + std::string(name_of(*set)) +
+    return "set_start_method was called before, with " + std::string(to_string(*set)) +
            "; it is for main alone, once, and {.force = true} sets another one";
 }
 

@@ -12,9 +12,6 @@ namespace coproc::start {
 /// Nothing: none has this name.
 [[nodiscard]] std::optional<start_method> method_named(std::string_view name) noexcept;
 
-/// Empty: the value is none of start_method's.
-[[nodiscard]] std::string_view name_of(start_method method) noexcept;
-
 /// All of them, for a sentence: "a, b and c".
 [[nodiscard]] std::string known_methods();
 

@@ -15,15 +15,15 @@ TEST_CASE("each start method has a name, and each name its method", "[start]") {
         INFO(name);
         const auto method = start::method_named(name);
         REQUIRE(method);
-        CHECK(start::name_of(*method) == name);
+        CHECK(to_string(*method) == name);
         CHECK(start::known_methods().find(name) != std::string::npos);
     }
     for (const char* other : {"", "Exec", "exec ", "telepathy"}) {
         INFO(other);
         CHECK_FALSE(start::method_named(other));
     }
-    CHECK(start::name_of(start::unknown_method).empty());
-    CHECK(start::name_of(static_cast<start_method>(77)).empty());
+    CHECK(to_string(start::unknown_method).empty());
+    CHECK(to_string(static_cast<start_method>(77)).empty());
 }
 
 TEST_CASE("the known start methods are part of a sentence", "[start]") {
