@@ -98,9 +98,10 @@ struct initiate_shutdown {
 } // namespace detail
 
 /**
- * @brief Runs functions in worker processes and gives their results to coroutines.
+ * @brief Not an Asio executor: it runs functions in processes; get_executor() is the loop it lives
+ * on.
  *
- * Not an Asio executor: it runs functions in processes; get_executor() is the loop it lives on.
+ * Gives the functions' results to coroutines, completion handlers and waiting threads.
  *
  * Lives on a loop that the caller runs, and makes no thread. Workers are processes of this very
  * program; `main` must begin with coproc::init, or the program must be linked with coproc_main.
