@@ -7,60 +7,69 @@
 
 namespace coproc {
 
-/// Why there is no value. Each sentence says whether the task may have run; where it depends,
+/// Why there is no value. Behind "Certainty:" stands what may be known about whether the task ran;
 /// failure::certainty() knows it for the one task.
 enum class errc {
     /// Nothing was stored: the result was default-constructed, or the coroutine that should have
-    /// given it threw. Nothing is known about a task.
+    /// given it threw. Nothing is known about a task. Certainty: may_have_run.
     no_result = 1,
-    /// The function ended with an exception, which failure::exception() gives back. The task ran.
+    /// The function ended with an exception, which failure::exception() gives back. Certainty: ran.
     task_threw,
-    /// The worker process was killed by a signal or exited. Depends: the task may have run, or ran
-    /// and its result was lost with the worker.
+    /// The worker process was killed by a signal or exited. Certainty: may_have_run; ran, if the
+    /// result was lost with the worker; not_started, if max_failed_starts workers in a row ended
+    /// before they had begun a task.
     worker_terminated,
-    /// There was not enough memory here to receive the result (the task ran), or the worker was
-    /// killed, because it exceeded leak_options::hard or most likely by the kernel for want of
-    /// memory (the task may have run, or ran and its result was lost); failure::out_of_memory()
-    /// says how sure that is. A task's own std::bad_alloc is task_threw.
+    /// The worker was killed, because it exceeded leak_options::hard or most likely by the kernel
+    /// for want of memory, or there was not enough memory here to receive the result;
+    /// failure::out_of_memory() says how sure that is. A task's own std::bad_alloc is task_threw.
+    /// Certainty: that of worker_terminated, may_have_run or ran or not_started. If there was no
+    /// memory here: ran, and may_have_run for the collected results of a stream or a value of a
+    /// progress.
     out_of_memory,
-    /// task_options::timeout or run_timeout is over. Depends: not started, may have run, or ran
-    /// (its
-    /// result came too late).
+    /// task_options::timeout or run_timeout is over. Certainty: not_started, may_have_run, or ran,
+    /// if the result came too late.
     timed_out,
-    /// The job was cancelled, or its handle dropped. Depends: not started, may have run, or ran.
+    /// The job was cancelled, or its handle dropped. Certainty: not_started, may_have_run or ran.
     cancelled,
-    /// A codec refused the arguments (not started) or the result (the task ran).
+    /// A codec refused a value, or the range of a map threw. Certainty: not_started for the
+    /// arguments and for the range, ran for the result, may_have_run for a whole chunk of a map,
+    /// whose message was wrong or had no memory.
     encode_failed,
-    /// The bytes of the arguments (not started) or of the result (the task ran) make no value.
+    /// Bytes make no value. Certainty: not_started for the arguments, ran for the result,
+    /// may_have_run for a value of a progress.
     decode_failed,
-    /// The worker has no such function at that place, or under that name. The task did not start.
+    /// The worker has no such function at that place, or under that name. Certainty: not_started.
     unknown_function,
-    /// One of executor_options::initializers failed in the worker. The task did not start.
+    /// One of executor_options::initializers failed in the worker. Certainty: not_started, or
+    /// may_have_run, if a worker had died in the task before (task_options::retries).
     initializer_failed,
-    /// The system could not start a worker process. The task did not start.
+    /// The system could not start a worker process. Certainty: as for initializer_failed,
+    /// not_started or may_have_run.
     spawn_failed,
     /// A process was started, but it is no worker of this build, or with start_method::program of
-    /// this library. The task did not start.
+    /// this library. Certainty: as for initializer_failed, not_started or may_have_run.
     handshake_failed,
-    /// Too many workers in a row died before they were ready; the executor gave up. The task did
-    /// not start.
+    /// Too many workers in a row died before they were ready; the executor gave up. Certainty:
+    /// not_started.
     executor_broken,
-    /// The executor was stopped, shut down or destroyed. Depends: not started, may have run, or
+    /// The executor was stopped, shut down or destroyed. Certainty: not_started, may_have_run or
     /// ran.
     executor_shutdown,
-    /// executor_options::max_queued tasks are waiting already. The task did not start.
+    /// executor_options::max_queued tasks are waiting already. Certainty: not_started.
     queue_full,
-    /// The message of the arguments (not started) or of the result (the task ran) is too large.
+    /// A message is too large. Certainty: not_started for that of the arguments, ran for that of
+    /// the result.
     too_large,
     /// A blocking call on a thread that runs the executor's loop would have waited for itself.
-    /// job::get withdraws its task, as cancel(total) does: it may have run. stream::get cancels the
-    /// rest likewise; other calls leave everything as it is.
+    /// job::get withdraws its task, as cancel(total) does. stream::get cancels the rest likewise;
+    /// other calls leave everything as it is. Certainty: may_have_run.
     would_deadlock,
     /// Executors inside tasks of executors are nested deeper than the environment variable
-    /// COPROC_MAX_DEPTH allows, or than 10. The task did not start.
+    /// COPROC_MAX_DEPTH allows, or than 10. Certainty: not_started.
     nesting_too_deep,
-    /// This process is a fork of the one that made the executor. A task that is submitted here does
-    /// not start; one that was submitted before is the parent's, and may have run there.
+    /// This process is a fork of the one that made the executor. Certainty: not_started for a task
+    /// that is submitted here; may_have_run for one that was submitted before, which is the
+    /// parent's and may run there.
     forked
 };
 

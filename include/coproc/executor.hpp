@@ -198,7 +198,8 @@ public:
      * Throws std::bad_alloc, and nothing else. Everything else comes through the job:
      *   - errc::task_threw         the function threw; ran
      *   - errc::worker_terminated  the worker ended while it had the task; may_have_run, or ran if
-     * its result is lost
+     * its result is lost; or max_failed_starts workers in a row ended before they had begun a task;
+     * not_started
      *   - errc::out_of_memory      the same, because it exceeded leak_options::hard, or most likely
      * by the kernel's killer; or there was no memory here for the result; ran
      *   - errc::timed_out          task_options::timeout or run_timeout; not_started, may_have_run
@@ -213,17 +214,19 @@ public:
      *   - errc::unknown_function   the worker has no such function, cannot load the library that
      * holds it, is another program (start_method::program) and the function lies in this
      * executable, or knows another one by its name; not_started
-     *   - errc::spawn_failed       no worker could be started; not_started
-     *   - errc::handshake_failed   what was started is no worker of this build; not_started
+     *   - errc::spawn_failed       no worker could be started; not_started, or may_have_run if a
+     * worker had died in the task before (task_options::retries)
+     *   - errc::handshake_failed   what was started is no worker of this build; as spawn_failed
      *   - errc::initializer_failed one of executor_options::initializers failed in each worker that
-     * was started; not_started
+     * was started; as spawn_failed
      *   - errc::executor_broken    as the three before, for all submits that follow; not_started
      *   - errc::executor_shutdown  the executor was stopped or is shutting down; not_started,
      * may_have_run or ran
      *   - errc::queue_full         executor_options::max_queued tasks wait already; not_started
      *   - errc::nesting_too_deep   the executor was made in a task that lies as deep in others as
      * COPROC_MAX_DEPTH allows; not_started
-     *   - errc::forked             this process is a fork of the executor's; not_started
+     *   - errc::forked             this process is a fork of the executor's; not_started, or
+     * may_have_run if the task was submitted before the fork
      * @par Thread safety
      * Any thread.
      *
@@ -310,7 +313,8 @@ public:
      *   - errc::spawn_failed, errc::handshake_failed, errc::initializer_failed
      * executor_options::max_failed_starts workers in a row could not be started, or their
      * initializers failed
-     *   - errc::worker_terminated  the same, the last of them while it began its first task
+     *   - errc::worker_terminated, errc::out_of_memory  the same, the last of them before it had
+     * begun its first task
      *   - errc::executor_broken    that had happened before
      *   - errc::executor_shutdown  the executor was stopped or is shutting down
      *   - errc::cancelled          by its cancellation slot

@@ -147,6 +147,8 @@ public:
      * All types: the wait completes early, with std::nullopt, and nothing is lost: the element
      * stays for the next call. Ask ended() to tell it from the end.
      * @par Errors
+     * Of an element: those of executor::submit; errc::encode_failed is may_have_run, if the message
+     * of its whole chunk was wrong.
      * Throws what the range throws, and what the conversion of an element to the parameter of the
      * function throws, from this call itself, so at the co_await. The stream has ended then, and
      * what has not started is cancelled.
@@ -173,7 +175,7 @@ public:
      * Cancels the tasks on their way, as cancel() does with the same type; the range is not
      * advanced any more, and the result is a failure: errc::cancelled, unless another came first.
      * @par Errors
-     * Those of executor::submit. What the range throws is errc::encode_failed; its value() throws
+     * Those of the elements. What the range throws is errc::encode_failed; its value() throws
      * it again. Throws std::logic_error, from this call itself, if the stream was collected
      * already.
      */
