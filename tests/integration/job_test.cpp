@@ -236,10 +236,12 @@ TEST_CASE("test_result_with_timeout: a wait for a value may end before it is the
         CHECK_FALSE(there_within(jobs.pending, time));
         CHECK_FALSE(there_within(jobs.running, time));
         CHECK(there_within(jobs.cancelled, time));
+        CHECK(there_within(jobs.failed, time));
         CHECK(there_within(jobs.successful, time));
     }
     CHECK(std::move(jobs.successful).get().value() == 42);
     CHECK(std::move(jobs.cancelled).get().error() == errc::cancelled);
+    CHECK_THROWS_AS(std::move(jobs.failed).get().value(), std::domain_error);
     jobs.other.close(); // the waits have touched nothing
     CHECK(std::move(jobs.running).get().value() == 5);
     CHECK(std::move(jobs.pending).get().value() == 43);
@@ -248,13 +250,24 @@ TEST_CASE("test_result_with_timeout: a wait for a value may end before it is the
 TEST_CASE("test_exception_with_timeout: a wait for an exception may end before it is there",
           "[job]") {
     every_state jobs;
-    CHECK_FALSE(there_within(jobs.running, 0s));
-    CHECK(there_within(jobs.failed, 0s));
-    CHECK(there_within(jobs.successful, 0s));
+    for (const coproc::duration time : {coproc::duration(0), coproc::duration(1ms)}) {
+        CHECK_FALSE(there_within(jobs.pending, time));
+        CHECK_FALSE(there_within(jobs.running, time));
+        CHECK(there_within(jobs.cancelled, time));
+        CHECK(there_within(jobs.failed, time));
+        CHECK(there_within(jobs.successful, time));
+    }
+    const result cancelled = std::move(jobs.cancelled).get();
+    REQUIRE(cancelled.has_error());
+    CHECK(cancelled.error() == errc::cancelled);
+    CHECK(cancelled.error().exception() == nullptr);
     const result failed = std::move(jobs.failed).get();
     REQUIRE(failed.has_error());
     CHECK_THROWS_AS(std::rethrow_exception(failed.error().exception()), std::domain_error);
     CHECK_FALSE(std::move(jobs.successful).get().has_error());
+    jobs.other.close(); // the waits have touched nothing
+    CHECK_FALSE(std::move(jobs.running).get().has_error());
+    CHECK_FALSE(std::move(jobs.pending).get().has_error());
 }
 
 TEST_CASE("test_result_with_success: a value wakes the thread that waits for it", "[job]") {
