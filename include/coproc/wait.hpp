@@ -103,14 +103,15 @@ stream<R> as_completed(std::vector<job<R>> jobs) {
  * @par Per-operation cancellation
  * All types: the wait completes early. The tasks are not touched.
  * @par Errors
- * Throws std::invalid_argument, from this call itself and naming its place, if one of the jobs has
- * been awaited, detached or moved from.
+ * Throws std::invalid_argument, from this call itself: naming its place, if one of the jobs has
+ * been awaited, detached or moved from; or if the condition is none.
  *
  * @param timeout  From the initiation. no_limit: none. Zero or less: tells how it is now.
  */
 template <class R, asio::completion_token_for<void(bool)> Token = asio::deferred_t>
 auto async_wait(const std::vector<job<R>>& jobs, wait_condition condition, duration timeout,
                 Token&& token = Token()) {
+    detail::check_condition(condition);
     return asio::async_initiate<Token, void(bool)>(
         detail::initiate_group_wait{detail::shared(jobs), condition, timeout}, token);
 }

@@ -132,8 +132,7 @@ executor_options detail::complete(executor_options given) {
         refuse("the environment variable COPROC_START_METHOD is \"" + start_method_variable() +
                "\"; known are " + start::known_methods());
     }
-    check(!to_string(given.start).empty(), "start",
-          ("one of " + start::known_methods()).c_str());
+    check(!to_string(given.start).empty(), "start", ("one of " + start::known_methods()).c_str());
     if (!given.max_workers) {
         given.max_workers = cpu_count();
     }
@@ -200,6 +199,12 @@ void detail::check_in_flight(const map_options& given, std::size_t max_queued) {
     if (given.in_flight > max_queued) {
         refuse("map_options::in_flight must be at most executor_options::max_queued, which is " +
                std::to_string(max_queued));
+    }
+}
+
+void detail::check_options(const reuse_options& given) {
+    if (given.reuse > reuse_policy::never) {
+        refuse("reuse_options::reuse must be one of automatic, always and never");
     }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "coproc/options.hpp"
+#include "coproc/reuse_options.hpp"
 
 namespace coproc::detail {
 
@@ -16,6 +17,8 @@ void check_for_own_thread(const executor_options& given);
 [[nodiscard]] std::size_t max_nesting_depth();
 /// Throws std::invalid_argument for what `max_workers` cannot be.
 void check_size(std::size_t max_workers);
+/// Throws std::invalid_argument, naming the field.
+void check_options(const reuse_options&);
 /// What is submitted at once is not to fail because the queue cannot hold it.
 void check_in_flight(const map_options&, std::size_t max_queued);
 

@@ -215,6 +215,13 @@ const asio::any_io_executor& io_executor_of(const std::vector<job_ptr>& jobs) no
     return jobs.empty() ? nowhere : io_executor_of(*jobs.front());
 }
 
+void check_condition(wait_condition condition) {
+    if (condition > wait_condition::all_completed) {
+        throw std::invalid_argument("coproc: wait_condition must be one of first_completed, "
+                                    "first_exception and all_completed");
+    }
+}
+
 group_wait_ptr make_group_wait(const std::vector<job_ptr>& jobs, wait_condition condition) {
     return std::make_shared<group_wait>(jobs, condition);
 }
@@ -226,6 +233,7 @@ void stop_waiting(group_wait& group, const waiter* w) noexcept { group.stop_wait
 bool is_met(const group_wait& group) noexcept { return group.met(); }
 
 bool block_for_group(const std::vector<job_ptr>& jobs, wait_condition condition, duration timeout) {
+    check_condition(condition);
     return make_group_wait(jobs, condition)->block(timeout);
 }
 

@@ -78,6 +78,7 @@ reusable_registry& reusable_registry::instance() {
 
 std::shared_ptr<executor> reusable_registry::get(executor_options wanted,
                                                  const reuse_options& how) {
+    check_options(how);
     wanted = reuse::with_defaults(std::move(wanted));
     share_observer(wanted);
     const unsigned depth = worker::nesting_depth();

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -314,6 +315,17 @@ TEST_CASE("test_invalid_process_number: sizes that cannot be are refused by name
     refused({.max_workers = 1, .min_workers = 2}, "min_workers"); // a resize otherwise
     refused({.max_queued = 0}, "max_queued");                     // a replacement otherwise
     CHECK(get_reusable_executor({.min_workers = 2}) == executor);
+    CHECK(executor->submit(same, 1).get().value() == 1);
+}
+
+TEST_CASE("a reuse of no policy is refused by name, and changes nothing", "[reusable]") {
+    const test::ends_reusable end;
+    const auto executor = get_reusable_executor({.max_workers = 1});
+    const coproc::reuse_options wrong{.reuse = static_cast<coproc::reuse_policy>(77)};
+    CHECK_THROWS_AS(get_reusable_executor({.max_workers = 2}, wrong), std::invalid_argument);
+    CHECK_THROWS_WITH(get_reusable_executor({.max_queued = 5}, wrong),
+                      "coproc: reuse_options::reuse must be one of automatic, always and never");
+    CHECK(get_reusable_executor({.max_workers = 1}) == executor);
     CHECK(executor->submit(same, 1).get().value() == 1);
 }
 

@@ -343,6 +343,21 @@ TEST_CASE("waits that are over leave nothing in a job that goes on", "[wait]") {
     test::run(polling());
 }
 
+TEST_CASE("a wait for a condition that is none is refused by name", "[wait]") {
+    coproc::executor executor(coproc::own_thread, {.max_workers = 1});
+    jobs all;
+    all.push_back(executor.submit(same, 5));
+    const auto wrong = static_cast<wait_condition>(77);
+    CHECK_THROWS_AS(coproc::wait(all, wrong), std::invalid_argument);
+    CHECK_THROWS_AS(coproc::wait(all, wrong, 0s), std::invalid_argument);
+    CHECK_THROWS_AS(coproc::async_wait(all, wrong, 0s), std::invalid_argument);
+    CHECK_THROWS_WITH(coproc::async_wait(all, wrong),
+                      "coproc: wait_condition must be one of first_completed, first_exception and "
+                      "all_completed");
+    CHECK_THROWS_AS(coproc::wait(jobs(), wrong), std::invalid_argument); // nor without jobs
+    CHECK(std::move(all.front()).get().value() == 5);
+}
+
 TEST_CASE("jobs that have been taken are not waited for, and named by their places", "[wait]") {
     coproc::executor executor(coproc::own_thread, {.max_workers = 1});
     jobs all;
