@@ -14,8 +14,8 @@ asio::awaitable<void> run() {
         if (r)
             std::cout << r.value() << '\n'; // 832040
         else
-            std::cout << r.error()
-                      << '\n'; // crash: worker 4242 was killed by SIGABRT; the task may have run
+            // crash: worker 4242 was killed by SIGABRT; the task may have run; ...
+            std::cout << r.error() << '\n';
     }
 } // the workers end with their executor, and loop.run() returns
 

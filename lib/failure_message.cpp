@@ -1,7 +1,14 @@
 #include "failure_record.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstring>
+#include <initializer_list>
+#include <iterator>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 #include "exception/describe.hpp"
 #include "symbols/symbols.hpp"
@@ -45,11 +52,17 @@ std::string end_of_worker(const failure_record& record) {
     return worker + " ended, it is not known how";
 }
 
+/// Tasks that wait while worker after worker ends unused have not been given to any.
+bool is_of_many_workers(const failure_record& record) {
+    return record.how_certain == certainty::not_started && !record.fate;
+}
+
 std::string lack_of_memory(const failure_record& record) {
+    if (is_of_many_workers(record)) {
+        return "worker after worker ran out of memory before it had begun a task";
+    }
     if (!record.fate) { // it was not the worker's
-        return record.how_certain == certainty::not_started
-                   ? "there was not enough memory to send the task"
-                   : "there was not enough memory here to receive the result";
+        return "there was not enough memory here to receive the result";
     }
     if (record.fate->shortage == memory_shortage::likely) {
         return end_of_worker(record) + ", most likely by the kernel, which had run out of memory";
@@ -81,7 +94,8 @@ std::string what_happened(const failure_record& record, const std::exception_ptr
     case errc::task_threw:
         return exception_text(exception);
     case errc::worker_terminated:
-        return end_of_worker(record);
+        return is_of_many_workers(record) ? "worker after worker ended before it had begun a task"
+                                          : end_of_worker(record);
     case errc::out_of_memory:
         return lack_of_memory(record);
     case errc::timed_out:
@@ -140,7 +154,43 @@ const char* state_of_task(const failure_record& record) {
     return "";
 }
 
-/// What the reader can do about it; empty where nobody can know.
+/// Whether the worker's crash handler, which writes the backtrace, is called for this signal.
+bool leaves_backtrace(int signal) {
+    constexpr int answered[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    return std::ranges::find(answered, signal) != std::end(answered);
+}
+
+const char* advice_after_death(const failure_record& record) {
+    if (is_of_many_workers(record)) {
+        return "let executor_options::observer tell how they end";
+    }
+    const bool again = record.earlier_deaths == 0; // else that has been tried
+    if (record.fate && record.fate->signal && leaves_backtrace(*record.fate->signal)) {
+        return again ? "look for a backtrace in failure::worker(), and set task_options::retries "
+                       "if it may run twice"
+                     : "look for a backtrace in failure::worker()";
+    }
+    return again ? "set task_options::retries if it may run twice" : "";
+}
+
+/// Whether the words of the system are about something that there is only so much of.
+bool is_of_limit(std::string_view cause) {
+    return std::ranges::any_of(
+        std::initializer_list<int>{EAGAIN, ENOMEM, EMFILE, ENFILE}, [cause](int number) {
+            return cause.find(std::generic_category().message(number)) != std::string_view::npos;
+        });
+}
+
+const char* advice_without_worker(const failure_record& record) {
+    if (is_of_limit(record.cause)) {
+        return "raise the limit that is reached, or run fewer workers at a time";
+    }
+    return record.how_certain == certainty::not_started ? "remove the cause, then submit it again"
+                                                        : "remove the cause";
+}
+
+/// What the reader can do about it; empty where nobody can know, where the caller wanted it
+/// (errc::cancelled, errc::executor_shutdown), and where the sentence has said it.
 const char* advice(const failure_record& record, const std::exception_ptr& exception) {
     constexpr const char* more_memory = "give it more memory, or run fewer workers at a time";
     if (record.advice != nullptr) {
@@ -149,6 +199,20 @@ const char* advice(const failure_record& record, const std::exception_ptr& excep
     switch (record.code) {
     case errc::task_threw:
         return is_shortage(exception) ? more_memory : "";
+    case errc::worker_terminated:
+        return advice_after_death(record);
+    case errc::timed_out:
+        return by_certainty(record.how_certain, "raise task_options::timeout, or have more workers",
+                            "raise task_options::timeout or run_timeout if it needs longer",
+                            "raise task_options::timeout or run_timeout if it needs longer");
+    case errc::encode_failed: // of a range that threw, and of a chunk, no codec is to blame
+        return exception || record.how_certain == certainty::may_have_run
+                   ? ""
+                   : "correct the value or its codec";
+    case errc::decode_failed:
+        return "check that the codec decodes what it encodes";
+    case errc::spawn_failed:
+        return advice_without_worker(record);
     case errc::out_of_memory:
         return more_memory;
     case errc::unknown_function:
@@ -169,9 +233,12 @@ const char* advice(const failure_record& record, const std::exception_ptr& excep
         return "let the outermost program submit the tasks, or raise COPROC_MAX_DEPTH";
     case errc::forked:
         return "make an executor after fork()";
-    default:
+    case errc::no_result:
+    case errc::cancelled:
+    case errc::executor_shutdown:
         return "";
     }
+    return "";
 }
 
 /// What happened before, if the task had been run again.

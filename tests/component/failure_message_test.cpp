@@ -69,10 +69,14 @@ TEST_CASE("a message tells what the worker wrote at the end, as data") {
         record.fate = std::move(fate);
         return make_failure(std::move(record)).message();
     };
-    CHECK(message("no licence\n") == "load: worker 4242 exited with status 1; at the end it wrote "
-                                     "\"no licence\"; the task may have run");
-    CHECK(message("") == "load: worker 4242 exited with status 1; the task may have run");
-    CHECK(message("\n\n") == "load: worker 4242 exited with status 1; the task may have run");
+    CHECK(
+        message("no licence\n") ==
+        "load: worker 4242 exited with status 1; at the end it wrote \"no licence\"; the task may "
+        "have run; set task_options::retries if it may run twice");
+    const std::string silent = "load: worker 4242 exited with status 1; the task may have run; set "
+                               "task_options::retries if it may run twice";
+    CHECK(message("") == silent);
+    CHECK(message("\n\n") == silent);
     CHECK(message("1\n2\n3\n4\n5\n\x1b[0m").find("wrote \"3\\n4\\n5\\n\\x1b[0m\"") !=
           std::string::npos);
     CHECK(message(std::string(4096, 'x')).size() < 600);
@@ -117,17 +121,45 @@ TEST_CASE("a message tells how many workers had died of the task before") {
 }
 
 TEST_CASE("a message names task, worker, signal or status, and whether the task may have run") {
+    const std::string retries = "set task_options::retries if it may run twice";
+    const std::string backtrace = "look for a backtrace in failure::worker(), and ";
     CHECK(message_of_death(SIGABRT, {}) ==
-          "crash: worker 4242 was killed by SIGABRT; the task may have run");
+          "crash: worker 4242 was killed by SIGABRT; the task may have run; " + backtrace +
+              retries);
     CHECK(message_of_death(SIGSEGV, {}, certainty::ran) ==
           "crash: worker 4242 was killed by SIGSEGV; the task ran to its end, but its result is "
-          "lost");
+          "lost; " +
+              backtrace + retries);
+    CHECK(message_of_death(SIGKILL, {}) ==
+          "crash: worker 4242 was killed by SIGKILL; the task may have run; " + retries);
     CHECK(message_of_death({}, 3) ==
-          "crash: worker 4242 exited with status 3; the task may have run");
+          "crash: worker 4242 exited with status 3; the task may have run; " + retries);
     CHECK(message_of_death({}, {}) ==
-          "crash: worker 4242 ended, it is not known how; the task may have run");
+          "crash: worker 4242 ended, it is not known how; the task may have run; " + retries);
     CHECK(message_of_death(40, {}) ==
-          "crash: worker 4242 was killed by signal 40; the task may have run");
+          "crash: worker 4242 was killed by signal 40; the task may have run; " + retries);
+}
+
+TEST_CASE("a message does not ask for a retry of what has been retried in vain") {
+    auto fate = std::make_shared<worker_fate>();
+    fate->pid = 4242;
+    fate->signal = SIGSEGV;
+    failure_record record;
+    record.code = errc::worker_terminated;
+    record.earlier_deaths = 1;
+    record.fate = std::move(fate);
+    CHECK(make_failure(std::move(record)).message() ==
+          "worker 4242 was killed by SIGSEGV; a worker had died in it before; the task may have "
+          "run; look for a backtrace in failure::worker()");
+}
+
+TEST_CASE("a message tells of workers that end before they begin anything") {
+    CHECK(message_of(errc::worker_terminated, certainty::not_started) ==
+          "worker after worker ended before it had begun a task; the task did not start; let "
+          "executor_options::observer tell how they end");
+    CHECK(message_of(errc::out_of_memory, certainty::not_started) ==
+          "worker after worker ran out of memory before it had begun a task; the task did not "
+          "start; give it more memory, or run fewer workers at a time");
 }
 
 TEST_CASE("a message says what was thrown, and by what that was caused") {
@@ -172,49 +204,62 @@ TEST_CASE("a message names the type that an exception had in the worker") {
     }
 }
 
-TEST_CASE("a cause follows what happened") {
-    failure_record record;
-    record.code = errc::spawn_failed;
-    record.how_certain = certainty::not_started;
-    record.task_name = "fib";
-    record.cause = "clone: Resource temporarily unavailable";
-    CHECK(make_failure(std::move(record)).message() ==
-          "fib: no worker process could be started: clone: Resource temporarily "
-          "unavailable; the task did not start");
+TEST_CASE("a cause follows what happened, and decides what to do about it") {
+    const auto message = [](certainty how, std::string cause) {
+        failure_record record;
+        record.code = errc::spawn_failed;
+        record.how_certain = how;
+        record.task_name = "fib";
+        record.cause = std::move(cause);
+        return make_failure(std::move(record)).message();
+    };
+    CHECK(message(certainty::not_started, "clone: Resource temporarily unavailable") ==
+          "fib: no worker process could be started: clone: Resource temporarily unavailable; the "
+          "task did not start; raise the limit that is reached, or run fewer workers at a time");
+    CHECK(message(certainty::not_started, "execve of /no/such/file: No such file or directory") ==
+          "fib: no worker process could be started: execve of /no/such/file: No such file or "
+          "directory; the task did not start; remove the cause, then submit it again");
+    CHECK(message(certainty::may_have_run, "execve of /no/such/file: No such file or directory") ==
+          "fib: no worker process could be started: execve of /no/such/file: No such file or "
+          "directory; the task may have run; remove the cause");
 }
 
 TEST_CASE("a task without a name is named by its function") {
     failure_record record;
     record.code = errc::timed_out;
     record.function = reinterpret_cast<const void*>(&task_without_a_name);
-    CHECK(make_failure(record).message() ==
-          "task_without_a_name: timed out; the task may have run");
+    const std::string rest = ": timed out; the task may have run; raise task_options::timeout or "
+                             "run_timeout if it needs longer";
+    CHECK(make_failure(record).message() == "task_without_a_name" + rest);
     record.task_name = "its own";
-    CHECK(make_failure(record).message() == "its own: timed out; the task may have run");
+    CHECK(make_failure(record).message() == "its own" + rest);
 }
 
 TEST_CASE("what did not start says so") {
     const auto not_started = certainty::not_started;
-    CHECK(message_of(errc::timed_out, not_started) == "timed out before it began");
+    CHECK(message_of(errc::timed_out, not_started) ==
+          "timed out before it began; raise task_options::timeout, or have more workers");
     CHECK(message_of(errc::cancelled, not_started) == "cancelled before it began");
     CHECK(message_of(errc::encode_failed, not_started) ==
-          "the arguments could not be encoded; the task did not start");
+          "the arguments could not be encoded; the task did not start; correct the value or its "
+          "codec");
     CHECK(message_of(errc::decode_failed, not_started) ==
-          "the worker could not decode the arguments; the task did not start");
+          "the worker could not decode the arguments; the task did not start; check that the codec "
+          "decodes what it encodes");
     CHECK(message_of(errc::executor_shutdown, not_started) ==
           "the executor was shut down; the task did not start");
     CHECK(message_of(errc::nesting_too_deep, not_started) ==
           "executors inside tasks of executors are nested too deep; the task did not start; let "
           "the outermost program submit the tasks, or raise COPROC_MAX_DEPTH");
-    CHECK(message_of(errc::out_of_memory, not_started)
-              .starts_with("there was not enough memory to send the task; the task did not start"));
 }
 
 TEST_CASE("what ran says so") {
     CHECK(message_of(errc::encode_failed, certainty::ran) ==
-          "the result could not be encoded; the task ran to its end, but its result is lost");
+          "the result could not be encoded; the task ran to its end, but its result is lost; "
+          "correct the value or its codec");
     CHECK(message_of(errc::decode_failed, certainty::ran) ==
-          "the result could not be decoded; the task ran to its end, but its result is lost");
+          "the result could not be decoded; the task ran to its end, but its result is lost; check "
+          "that the codec decodes what it encodes");
     CHECK(message_of(errc::too_large, certainty::ran) ==
           "the result is larger than a message may be; the task ran to its end, but its result is "
           "lost; send it in parts, or raise executor_options::max_message_bytes");
@@ -243,6 +288,22 @@ TEST_CASE("where there is something to do, the message says what") {
     CHECK(make_failure(std::move(record)).message() ==
           "worker 7 ran out of memory and was killed by SIGKILL; the task may have run; give it "
           "more memory, or run fewer workers at a time");
+}
+
+TEST_CASE("where the sentence says all, or the caller wanted it, the message advises nothing") {
+    CHECK(message_of(errc::encode_failed, certainty::may_have_run) ==
+          "the arguments or the result could not be encoded; the task may have run");
+    failure_record record;
+    record.code = errc::encode_failed;
+    record.how_certain = certainty::not_started;
+    record.exception = std::make_exception_ptr(42);
+    record.cause = "the range threw int";
+    CHECK(make_failure(std::move(record)).message() ==
+          "the arguments could not be encoded: the range threw int; the task did not start");
+    CHECK(message_of(errc::cancelled, certainty::may_have_run) ==
+          "cancelled; the task may have run");
+    CHECK(message_of(errc::executor_shutdown, certainty::may_have_run) ==
+          "the executor was shut down; the task may have run");
 }
 
 TEST_CASE("a default failure says that there is no result") {

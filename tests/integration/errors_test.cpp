@@ -155,10 +155,11 @@ std::vector<seen> worker_terminated() {
     };
     return {look_at(killed, certainty::may_have_run,
                     {"raise_segv: " + worker(killed) + " was killed by SIGSEGV",
-                     "; the task may have run"}),
+                     "; the task may have run",
+                     "; look for a backtrace in failure::worker(), and set task_options::retries"}),
             look_at(exited, certainty::may_have_run,
                     {"exit_with: " + worker(exited) + " exited with status 42",
-                     "; the task may have run"}),
+                     "; the task may have run; set task_options::retries"}),
             look_at(answering, certainty::ran,
                     {"give_touchy: " + worker(answering) + " exited with status 9",
                      "; the task ran to its end, but its result is lost"})};
@@ -195,9 +196,11 @@ std::vector<seen> out_of_memory() {
 std::vector<seen> timed_out() {
     const auto waiting = run_one({.max_workers = 1}, {.timeout = 0s}, same, 1);
     const auto running = run_one({.max_workers = 1}, {.run_timeout = 500ms, .grace = 0ms}, spin, 1);
-    return {
-        look_at(waiting, certainty::not_started, {"same: timed out before it began"}),
-        look_at(running, certainty::may_have_run, {"spin: timed out", "; the task may have run"})};
+    return {look_at(waiting, certainty::not_started,
+                    {"same: timed out before it began", "; raise task_options::timeout"}),
+            look_at(running, certainty::may_have_run,
+                    {"spin: timed out", "; the task may have run",
+                     "; raise task_options::timeout or run_timeout"})};
 }
 
 std::vector<seen> cancelled() {
@@ -215,19 +218,21 @@ std::vector<seen> cancelled() {
 std::vector<seen> encode_failed() {
     return {look_at(run_one(take_touchy, touchy{touchy::when::encoded}), certainty::not_started,
                     {"take_touchy: the arguments could not be encoded: will not speak",
-                     "; the task did not start"}),
+                     "; the task did not start", "; correct the value or its codec"}),
             look_at(run_one(give_touchy, static_cast<int>(touchy::when::encoded)), certainty::ran,
                     {"give_touchy: the result could not be encoded: will not speak",
-                     "; the task ran to its end, but its result is lost"})};
+                     "; the task ran to its end, but its result is lost",
+                     "; correct the value or its codec"})};
 }
 
 std::vector<seen> decode_failed() {
     return {look_at(run_one(take_touchy, touchy{touchy::when::decoded}), certainty::not_started,
                     {"take_touchy: the worker could not decode the arguments: will not look",
-                     "; the task did not start"}),
+                     "; the task did not start", "; check that the codec decodes"}),
             look_at(run_one(give_touchy, static_cast<int>(touchy::when::decoded)), certainty::ran,
                     {"give_touchy: the result could not be decoded", "will not look",
-                     "; the task ran to its end, but its result is lost"})};
+                     "; the task ran to its end, but its result is lost",
+                     "; check that the codec decodes"})};
 }
 
 std::vector<seen> unknown_function() {
@@ -247,7 +252,7 @@ std::vector<seen> spawn_failed() {
                     certainty::not_started,
                     {"same: no worker process could be started: execve of /no/such/file: No "
                      "such file or directory",
-                     "; the task did not start"})};
+                     "; the task did not start", "; remove the cause, then submit it again"})};
 }
 
 std::vector<seen> handshake_failed() {

@@ -117,7 +117,7 @@ TEST_CASE("a worker that the kernel killed for want of memory is told from one t
         INFO(lines[i]);
         CHECK(lines[i].starts_with("code " + terminated + ", shortage 0, worker's 0, "));
         CHECK(lines[i].find("kill_itself") != std::string::npos);
-        CHECK(lines[i].ends_with("was killed by SIGKILL; the task may have run"));
+        CHECK(lines[i].find("was killed by SIGKILL; the task may have run") != std::string::npos);
     }
     for (const std::size_t i : {3, 6}) {
         CHECK(lines[i] == "value 7");

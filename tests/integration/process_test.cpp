@@ -291,7 +291,8 @@ TEST_CASE("what the system refuses of a worker is told with the name of the fiel
         CHECK(got.error().certainty() == certainty::not_started);
         const std::string sentence =
             "same: no worker process could be started: executor_options::process." + cause + ": " +
-            std::generic_category().message(error) + "; the task did not start";
+            std::generic_category().message(error) +
+            "; the task did not start; remove the cause, then submit it again";
         CHECK(got.error().message().ends_with(sentence));
     };
     const std::size_t descriptors = test::open_descriptors();

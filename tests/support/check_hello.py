@@ -12,7 +12,10 @@ import sys
 program, source, readme = sys.argv[1:]
 
 printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
-expected = r'832040\ncrash: worker \d+ was killed by SIGABRT; the task may have run\n'
+expected = (
+    r'832040\ncrash: worker \d+ was killed by SIGABRT; the task may have run; look for a backtrace '
+    r'in failure::worker\(\), and set task_options::retries if it may run twice\n'
+)
 if not re.fullmatch(expected, printed):
     sys.exit(f'it printed\n{printed}which is not\n{expected}')
 
