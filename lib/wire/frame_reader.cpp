@@ -19,12 +19,32 @@ std::span<std::byte> frame_reader::prepare() {
         buffer_.reallocate(suitable);
     }
     assert(end_ < buffer_.capacity());
-    return {buffer_.data() + end_, buffer_.capacity() - end_};
+    const std::size_t room = buffer_.capacity() - end_;
+    // What follows a frame that is left out begins at the front, where it is aligned.
+    return {buffer_.data() + end_, skipped_bytes_ == 0 ? room : std::min(room, skipped_bytes_)};
 }
 
 void frame_reader::commit(std::size_t bytes) noexcept {
     assert(bytes <= buffer_.capacity() - end_);
-    end_ += bytes;
+    if (skipped_bytes_ != 0) {
+        skipped_bytes_ -= bytes;
+    } else {
+        end_ += bytes;
+    }
+}
+
+std::span<const std::byte> frame_reader::skip() noexcept {
+    const std::byte* const first = buffer_.data() + begin_;
+    const std::size_t available = end_ - begin_;
+    const std::size_t envelope =
+        awaited_bytes_ == 0 ? 0 : layout_of(load_header(first)).envelope_bytes;
+    if (awaited_bytes_ == 0 || available < header_bytes + envelope) {
+        return {};
+    }
+    skipped_bytes_ = awaited_bytes_ - available;
+    awaited_bytes_ = 0;
+    begin_ = end_;
+    return {first + header_bytes, envelope};
 }
 
 frame_event frame_reader::next() noexcept {

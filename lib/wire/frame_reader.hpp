@@ -38,6 +38,14 @@ public:
     /// `bytes` of what prepare() gave have been filled.
     void commit(std::size_t bytes) noexcept;
 
+    /**
+     * @brief Leaves out the frame that prepare() had no memory for.
+     *
+     * Its envelope, if it is small enough for the normal buffer; else empty, and no further frame
+     * can be read. It points into the buffer and stays valid until the next prepare().
+     */
+    std::span<const std::byte> skip() noexcept;
+
     /// The next frame. Once it has said malformed, it says nothing else.
     frame_event next() noexcept;
 
@@ -63,6 +71,7 @@ private:
     std::size_t end_ = 0;   ///< of what was read
     std::size_t awaited_bytes_ =
         0; ///< size of the incomplete frame, 0: its header is not there yet
+    std::size_t skipped_bytes_ = 0; ///< of a frame that is left out, still to come
     std::span<const std::byte> last_payload_;
     std::uint64_t max_frame_bytes_;
     frame_error error_ = frame_error::none;

@@ -18,6 +18,7 @@
 #include "worker/worker_scope.hpp"
 #include "worker/zygote.hpp"
 
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
@@ -111,7 +112,8 @@ public:
             const wire::frame_event event = frames_.next();
             switch (event.kind) {
             case wire::frame_kind::need_more: {
-                const std::size_t got = connection_.read(frames_.prepare());
+                const std::span<std::byte> into = prepare();
+                const std::size_t got = into.empty() ? 0 : connection_.read(into);
                 if (got == 0) {
                     return;
                 }
@@ -133,6 +135,39 @@ public:
     }
 
 private:
+    // Empty: it cannot go on.
+    std::span<std::byte> prepare() {
+        try {
+            return frames_.prepare();
+        } catch (const std::bad_alloc&) {
+            return refuse(frames_.skip()) ? frames_.prepare() : std::span<std::byte>();
+        }
+    }
+
+    // A message that there is no memory for. Without a task there is nobody to tell.
+    bool refuse(std::span<const std::byte> envelope) {
+        const wire::command command = wire::parse_command(envelope);
+        const auto* const task = std::get_if<wire::task_header>(&command);
+        if (task == nullptr) {
+            connection_.say(wire::log_text{"there was no memory for what it was sent"});
+            return false;
+        }
+        const std::optional<std::uint64_t> sequence = claim(*task);
+        return !sequence || answer({.sequence = *sequence,
+                                    .outcome = wire::reply_outcome::decode_failed,
+                                    .text = "there is no memory for them in the worker"},
+                                   {});
+    }
+
+    // Nothing: it was taken back, or will be.
+    std::optional<std::uint64_t> claim(const wire::task_header& task) {
+        const std::uint64_t sequence = task.initializer ? next_initializer_++ : next_sequence_++;
+        if (!task.initializer && (scope_.retiring || !service_.page->slots().claim(sequence))) {
+            return std::nullopt;
+        }
+        return sequence;
+    }
+
     // False: no further command counts.
     bool obey(const wire::frame& frame, std::span<const std::byte> payload) {
         const wire::command command = wire::parse_command(frame.envelope);
@@ -224,11 +259,11 @@ private:
     }
 
     bool perform(const wire::task_header& task, std::span<const std::byte> arguments) {
-        const std::uint64_t sequence = task.initializer ? next_initializer_++ : next_sequence_++;
-        if (!task.initializer && (scope_.retiring || !service_.page->slots().claim(sequence))) {
-            return true; // it was taken back, or will be
+        const std::optional<std::uint64_t> sequence = claim(task);
+        if (!sequence) {
+            return true;
         }
-        wire::reply_header reply{.sequence = sequence};
+        wire::reply_header reply{.sequence = *sequence};
         const entry_point entry = find(task);
         if (entry.invoke == nullptr) {
             reply.outcome = wire::reply_outcome::unknown_function;

@@ -2,6 +2,7 @@
 #include "support/loop.hpp"
 #include "wire/frame.hpp"
 
+#include <coproc/codecs/string.hpp>
 #include <coproc/coproc.hpp>
 
 #include <fstream>
@@ -9,8 +10,9 @@
 
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-// There is no memory in this process for what a worker answers.
+// There is no memory in this process for what a worker answers, or in that for what it is sent.
 
 namespace {
 
@@ -107,7 +109,31 @@ asio::awaitable<void> no_memory_for_an_interruption() {
     CHECK(next.value() == 2);
 }
 
+std::size_t length(const std::string& text) { return text.size(); }
+
+asio::awaitable<void> no_memory_for_arguments() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(
+        loop, {.max_workers = 1, .process = {.limits = {.memory_bytes = size / 2}}});
+    const auto first = co_await executor.submit(::getpid);
+    const auto got = co_await executor.submit(length, std::string(size, 'x'));
+    REQUIRE(got.has_error());
+    INFO(got.error().message());
+    CHECK(got.error() == errc::decode_failed);
+    CHECK(got.error().certainty() == certainty::not_started);
+    CHECK(got.error().message().find("there is no memory for them in the worker") !=
+          std::string::npos);
+    const auto next = co_await executor.submit(::getpid);
+    CHECK(next.value() == first.value());
+    const auto less = co_await executor.submit(length, std::string(size / 16, 'x'));
+    CHECK(less.value() == size / 16);
+}
+
 } // namespace
+
+TEST_CASE("arguments that the worker has no memory for cost themselves alone") {
+    test::run(no_memory_for_arguments());
+}
 
 TEST_CASE("a worker that sends more than there is memory for, in its task, costs that") {
     test::run(no_memory_for_an_interruption());

@@ -189,6 +189,46 @@ TEST_CASE("frame_reader: a large payload is handed over, a small one copied") {
     CHECK(std::ranges::equal(taken[3].bytes(), large));
 }
 
+TEST_CASE("frame_reader: a frame is left out, and what comes after it is not") {
+    const bytes large = test::make_frame(task_header{.id = 1}, test::counting_bytes(1'000'001));
+    const bytes small = test::counting_bytes(1000);
+    const bytes after = test::make_frame(task_header{.id = 2}, small);
+    for (const std::size_t step : {1'000, 16'383, 65'536, 10'000'000}) {
+        INFO(step);
+        frame_reader reader(limit);
+        std::span<const std::byte> rest = large;
+        while (large.size() - rest.size() < 70'000) { // so much has come when memory is short
+            const std::span<std::byte> into = reader.prepare();
+            const std::size_t count = std::min({into.size(), step, rest.size() - 1});
+            std::memcpy(into.data(), rest.data(), count);
+            reader.commit(count);
+            rest = rest.subspan(count);
+            CHECK(reader.next().kind == frame_kind::need_more);
+        }
+        const command skipped = parse_command(reader.skip());
+        REQUIRE(std::holds_alternative<task_header>(skipped));
+        CHECK(std::get<task_header>(skipped).id == 1);
+        bytes stream(rest.begin(), rest.end());
+        stream.insert(stream.end(), after.begin(), after.end());
+        int frames = 0;
+        feed(reader, stream, step, [&](const frame_event& event) {
+            REQUIRE(event.kind == frame_kind::complete);
+            CHECK(std::ranges::equal(event.frame.payload, small));
+            CHECK(reinterpret_cast<std::uintptr_t>(event.frame.payload.data()) % 16 == 0);
+            ++frames;
+        });
+        CHECK(frames == 1);
+        CHECK(reader.capacity() == frame_reader::normal_capacity);
+    }
+}
+
+TEST_CASE("frame_reader: nothing is left out of a stream between frames") {
+    frame_reader reader(limit);
+    CHECK(reader.skip().empty());
+    feed(reader, test::make_frame(task_header{}, {}), 16, [](const frame_event&) {});
+    CHECK(reader.skip().empty());
+}
+
 TEST_CASE("frame_reader: a payload is taken once") {
     const bytes frame = test::make_frame(task_header{}, test::counting_bytes(100));
     frame_reader reader(limit);
