@@ -51,9 +51,16 @@ failure make_failure(failure_record record) noexcept {
 }
 
 const std::string& failure_details::message() const {
-    std::lock_guard lock(mutex_);
+    {
+        const std::lock_guard lock(mutex_);
+        if (!message_.empty()) {
+            return message_;
+        }
+    }
+    std::string text = compose_message(record_, exception()); // calls what() of a user's exception
+    const std::lock_guard lock(mutex_);
     if (message_.empty()) {
-        message_ = compose_message(record_, exception());
+        message_ = std::move(text);
     }
     return message_;
 }
@@ -62,10 +69,18 @@ const std::exception_ptr& failure_details::exception() const noexcept {
     if (!record_.thrown) {
         return record_.exception;
     }
-    std::call_once(exception_made_, [this] {
-        exception_ =
-            exceptions::decode_exception(record_.thrown->encoded, record_.thrown->worker_pid);
-    });
+    {
+        const std::lock_guard lock(mutex_);
+        if (exception_) {
+            return exception_;
+        }
+    }
+    std::exception_ptr made = exceptions::decode_exception(
+        record_.thrown->encoded, record_.thrown->worker_pid); // by a user's codec
+    const std::lock_guard lock(mutex_);
+    if (!exception_) {
+        exception_ = std::move(made);
+    }
     return exception_;
 }
 

@@ -52,9 +52,9 @@ std::string end_of_worker(const failure_record& record) {
     return worker + " ended, it is not known how";
 }
 
-/// Tasks that wait while worker after worker ends unused have not been given to any.
+/// No worker has come as far as the task; the cause tells how the last one ended.
 bool is_of_many_workers(const failure_record& record) {
-    return record.how_certain == certainty::not_started && !record.fate;
+    return !record.fate && (record.how_certain == certainty::not_started || !record.cause.empty());
 }
 
 std::string lack_of_memory(const failure_record& record) {

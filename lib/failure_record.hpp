@@ -78,18 +78,17 @@ public:
 
     [[nodiscard]] const failure_record& record() const noexcept { return record_; }
 
-    /// Made by the first caller where it came from a worker; the others wait for it.
+    /// Made by who asks where it came from a worker; all get the one that was made first.
     [[nodiscard]] const std::exception_ptr& exception() const noexcept;
 
-    /// Composed by the first caller; the others wait for it.
+    /// Likewise.
     [[nodiscard]] const std::string& message() const;
 
 private:
     failure_record record_;
-    mutable std::once_flag exception_made_;
-    mutable std::exception_ptr exception_; ///< constant once it was asked for
-    mutable std::mutex mutex_;
-    mutable std::string message_; ///< guarded by mutex_ until it is set, then constant
+    mutable std::mutex mutex_;             // no code of users runs under it
+    mutable std::exception_ptr exception_; ///< guarded by mutex_ until it is set, then constant
+    mutable std::string message_;          ///< likewise
 };
 
 } // namespace coproc::detail

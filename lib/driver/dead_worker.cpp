@@ -28,12 +28,18 @@ std::optional<process::crash_copy> dead_worker::look() const {
     return page_ == nullptr ? settled_ : process::crash_copy::of(page_->layout().crash);
 }
 
+bool dead_worker::is_settled() const {
+    const std::lock_guard lock(mutex_);
+    return page_ == nullptr;
+}
+
 std::vector<stack_frame> dead_worker::backtrace() const {
     // The handler unwinds in about a millisecond; its own alarm ends it after a second.
     constexpr auto patience = std::chrono::milliseconds(200);
     const auto end = std::chrono::steady_clock::now() + patience;
     std::optional<process::crash_copy> record = look();
-    while (record && !record->unwound() && std::chrono::steady_clock::now() < end) {
+    while (record && !record->unwound() && !is_settled() &&
+           std::chrono::steady_clock::now() < end) {
         std::this_thread::sleep_for(std::chrono::microseconds(100));
         record = look();
     }

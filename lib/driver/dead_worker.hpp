@@ -30,6 +30,7 @@ public:
 private:
     /// The record as it is now.
     std::optional<process::crash_copy> look() const;
+    bool is_settled() const;
 
     mutable std::mutex mutex_;                        // held for copying only
     std::shared_ptr<const memory::shared_page> page_; ///< null: settled
