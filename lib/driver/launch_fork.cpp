@@ -2,10 +2,12 @@
 
 #include "driver/fork_parts.hpp"
 #include "process/threads.hpp"
+#include "worker/flush_output.hpp"
 #include "worker/forked.hpp"
 
 #include <cerrno>
 #include <csignal>
+#include <iostream>
 #include <utility>
 
 #include <fcntl.h>
@@ -37,6 +39,16 @@ std::string read_all(int descriptor) {
         } else if (got == 0 || errno != EINTR) {
             return text;
         }
+    }
+}
+
+// What lies in a buffer would be written by the worker, too.
+void flush_outputs() noexcept {
+    worker::flush_output();
+    try {
+        std::clog.flush();
+    } catch (...) {
+        // Only a stream that is asked to throws, and this is not the place to tell.
     }
 }
 
@@ -76,6 +88,7 @@ std::variant<launched_worker, std::string> launch_fork(const executor_options& o
                                      .slot = slot,
                                      .nonce = parts->worker.nonce,
                                      .settings = &parts->settings};
+    flush_outputs();
     const pid_t pid = ::fork();
     if (pid == 0) {
         worker::work_as_fork(what);
