@@ -16,8 +16,8 @@ enum class errc {
     /// The function ended with an exception, which failure::exception() gives back. Certainty: ran.
     task_threw,
     /// The worker process was killed by a signal or exited. Certainty: may_have_run; ran, if the
-    /// result was lost with the worker; not_started, if max_failed_starts workers in a row ended
-    /// before they had begun a task.
+    /// result was lost with the worker; not_started, if it was the next task of worker after worker
+    /// that died, or max_failed_starts in a row died before they had begun any.
     worker_terminated,
     /// The worker was killed, because it exceeded leak_options::hard or most likely by the kernel
     /// for want of memory, or there was not enough memory here to receive the result;

@@ -89,7 +89,7 @@ struct initiate_shutdown {
     void operator()(Handler&& handler) const {
         auto& w = waiter_of<std::decay_t<Handler>, deliver_report>::make(
             std::decay_t<Handler>(std::forward<Handler>(handler)), io_executor_of(*impl));
-        add_waiter(*begin_shutdown(*impl, options), w);
+        begin_or_abandon(w, [&] { add_waiter(*begin_shutdown(*impl, options), w); });
     }
 
     std::shared_ptr<executor_impl> impl;

@@ -107,7 +107,8 @@ public:
     [[nodiscard]] memory_shortage out_of_memory() const noexcept;
 
     /// How the worker ended, if its end is what this is about. Reads symbol tables for the
-    /// backtrace, in the calling thread.
+    /// backtrace, in the calling thread; before the worker is reaped it may wait up to 200 ms for
+    /// its handler, which takes about one to write the backtrace.
     [[nodiscard]] std::optional<worker_exit> worker() const;
 
     /// One sentence for a person: which task, what happened, whether it may have run, and what to

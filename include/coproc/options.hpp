@@ -283,8 +283,10 @@ struct executor_options {
     /// is needed, and it ends the task that it has begun. The clock is that of idle_timeout.
     /// Positive.
     duration max_worker_age = no_limit;
-    /// So many workers in a row that end before they are ready, without one that ever was, break
-    /// the executor: errc::executor_broken. Crashes of tasks do not count. At least 1.
+    /// So many times in a row that workers end before they are ready, without one that ever was,
+    /// break the executor: errc::executor_broken. Those that were started together count once.
+    /// After half of them, rounded up, a task is given up that was the next one of each worker that
+    /// died. Crashes of tasks do not count. At least 1.
     unsigned max_failed_starts = 5;
     /// From the start of a process until it is ready for its initializers; then it is killed and
     /// counts as a failed start. Positive.
@@ -308,7 +310,9 @@ struct executor_options {
     /// does. A worker is read while it has tasks; what an idle one writes waits in the pipe. Not
     /// with start_method::in_process.
     bool capture_output = false;
-    /// Whether crashing workers may write core dumps (which delays the news of their death).
+    /// Whether crashing workers may write core dumps (which delays the news of their death). They
+    /// have five minutes for it; without it, and for whatever else a program's own handlers of
+    /// fatal signals do after ours, two seconds. Then they are killed.
     bool core_dumps = false;
     /// Directory, niceness, CPUs and limits of workers.
     process_options process = {};

@@ -31,8 +31,10 @@ executor_impl& owner_of(const job_core& job) noexcept { return *job.owner(); }
 /// What a worker said of an element that has no value.
 failure_record record_of(const job_core& job, const streams::settled_element& element) {
     const auto said = element.part.subspan(element.begin, element.end - element.begin);
-    failure_record record{
-        .how_certain = certainty::ran, .task_name = job.task_name(), .function = job.function};
+    failure_record record{.how_certain = certainty::ran,
+                          .task_name = job.task_name(),
+                          .function = job.function,
+                          .earlier_deaths = job.deaths};
     switch (element.outcome) {
     case element_outcome::threw:
         record.code = errc::task_threw;
@@ -40,11 +42,11 @@ failure_record record_of(const job_core& job, const streams::settled_element& el
         return record;
     case element_outcome::not_begun:
         record.code = errc::cancelled;
-        record.how_certain = certainty::not_started;
+        record.how_certain = pool::after_deaths(certainty::not_started, job.deaths);
         return record;
     case element_outcome::decode_failed:
         record.code = errc::decode_failed;
-        record.how_certain = certainty::not_started;
+        record.how_certain = pool::after_deaths(certainty::not_started, job.deaths);
         break;
     case element_outcome::too_large:
         record.code = errc::too_large;

@@ -11,7 +11,7 @@
 // mutex.
 namespace coproc::detail {
 
-void executor_impl::post_ready() {
+void executor_impl::post_ready() noexcept {
     if (!ready_posted_ && (!ready_.empty() || !unused_.empty() || events_.waits())) {
         ready_posted_ = true;
         asio::post(io_, [self = shared_from_this()] {

@@ -17,6 +17,10 @@ void executor_impl::misbehaved(worker_link& l, std::uint32_t worker, std::string
         return;
     }
     l.distrusted = true;
+    look_for_crash(l, worker);
+    if (l.crash_seen) {
+        return; // then what it wrote last may well be broken
+    }
     l.end_cause = std::move(how);
     l.fate()->signal = SIGKILL; // which it gets now
     pool_.crashed(worker, false, clock::now(), actions_);
@@ -25,6 +29,16 @@ void executor_impl::misbehaved(worker_link& l, std::uint32_t worker, std::string
 void executor_impl::sent_too_much(worker_link& l, std::uint32_t worker) {
     l.too_much = true;
     misbehaved(l, worker, "there was no memory here for what it sent");
+}
+
+// Who asks for workers that are ready wants living ones.
+void executor_impl::look_at_idle() {
+    for (std::uint32_t w = 0; w < links_.size(); ++w) {
+        const worker_link* const l = link(w);
+        if (l != nullptr && !l->watching && l->child && l->child->ended()) {
+            pool_.died(w);
+        }
+    }
 }
 
 void executor_impl::look_for_crash(worker_link& l, std::uint32_t worker) {
@@ -128,7 +142,7 @@ void executor_impl::look_for_shortage(worker_link& l) {
         return;
     }
     const std::optional<std::uint64_t> now = count_oom_kills();
-    if (now && oom_kills_.claim(*l.oom_kills_before, *now)) {
+    if (now && process::claim_oom_kill(*l.oom_kills_before, *now)) {
         l.fate()->shortage = memory_shortage::likely;
     }
 }
@@ -157,6 +171,15 @@ void executor_impl::take_rest(worker_link& l, std::uint32_t worker) {
     }
 }
 
+// For tasks that no worker has begun.
+std::string executor_impl::describe_idle_death(worker_link& l) {
+    const std::optional<process::exit_status> status = l.child ? l.child->reap() : std::nullopt;
+    const std::string how = !l.end_cause.empty() ? "was refused: " + l.end_cause
+                            : status             ? process::describe(*status)
+                                                 : "ended";
+    return "worker " + std::to_string(l.child ? l.child->pid() : 0) + ' ' + how + l.last_said();
+}
+
 // The worker is reaped, or it was a thread that we let go of. What it wrote has been taken.
 void executor_impl::bury(worker_link& l, std::uint32_t worker) {
     const pool::worker& known = pool_.worker_at(worker);
@@ -182,6 +205,8 @@ void executor_impl::bury(worker_link& l, std::uint32_t worker) {
                            (l.initializers > 0 ? " in " + initializer : " before it was ready");
         }
         start_cause_ += l.last_said();
+    } else if (!known.dismissed) {
+        start_cause_ = describe_idle_death(l);
     }
     const bool was_starting = pool_.worker_at(worker).state == pool::worker_state::starting;
     exited(worker, was_starting && l.initializers > 0          ? errc::initializer_failed

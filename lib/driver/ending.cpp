@@ -45,7 +45,9 @@ job_ptr executor_impl::begin_shutdown(const shutdown_options& options) {
     }
     job_ptr shutdown = shutdown_;
     const clock::time_point now = clock::now();
-    shutdown_limit_ = std::min(shutdown_limit_, pool::after(now, options.timeout));
+    if (!(*shutdown).done()) {
+        shutdown_limit_ = std::min(shutdown_limit_, pool::after(now, options.timeout));
+    }
     pool_.shut_down(strength(options.mode), now, actions_);
     perform();
     after_events();

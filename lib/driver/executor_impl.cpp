@@ -33,6 +33,9 @@ pool::limits limits_for(const executor_options& options) {
     limits.start_timeout = options.start_timeout;
     limits.initializer_timeout = options.initializer_timeout;
     limits.exit_timeout = options.exit_timeout;
+    if (options.core_dumps) {
+        limits.crash_timeout = std::chrono::minutes(5); // a kill would end the dump, too
+    }
     return limits;
 }
 
@@ -337,6 +340,7 @@ job_ptr executor_impl::warm_up(std::size_t workers) {
         const std::lock_guard lock(mutex_);
         const clock::time_point now = clock::now();
         zygote_is_needed(now);
+        look_at_idle();
         const pool::pool::admission admission = pool_.warm_up(j, workers, now, actions_);
         if (admission == pool::pool::admission::accepted) {
             retain(j); // for the pool
@@ -393,11 +397,12 @@ void executor_impl::arm_timer() {
     timer_set_ = true;
     timer_at_ = next;
     timer_->expires_at(next);
-    timer_->async_wait([self = shared_from_this()](const asio::error_code& error) {
-        if (!error) {
-            self->on_timer();
-        }
-    });
+    timer_->async_wait(
+        [self = shared_from_this(), wait = ++timer_wait_](const asio::error_code& error) {
+            if (!error) {
+                self->on_timer(wait);
+            }
+        });
 }
 
 void executor_impl::disarm_timer() {
@@ -407,11 +412,11 @@ void executor_impl::disarm_timer() {
     }
 }
 
-void executor_impl::on_timer() {
+void executor_impl::on_timer(std::uint64_t wait) {
     {
         const std::lock_guard lock(mutex_);
-        if (stopped_) {
-            return;
+        if (stopped_ || wait != timer_wait_ || !timer_set_) {
+            return; // it was over already when it was given up
         }
         timer_set_ = false;
         const clock::time_point now = clock::now();

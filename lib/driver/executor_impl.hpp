@@ -99,7 +99,7 @@ private:
     std::string describe_level() const;
     void arm_timer();
     void disarm_timer();
-    void on_timer();
+    void on_timer(std::uint64_t wait);
 
     // performing.cpp: the pool's actions
     void perform() noexcept;
@@ -118,7 +118,7 @@ private:
     void let_go_later(std::shared_ptr<const borrowed_arrays>) noexcept;
     void warmed(const pool::action&);
     std::string cause_of(const pool::action&, const worker_link*) const;
-    void after_events();
+    void after_events() noexcept;
     bool needs_attention() const;
     void listen();
     void rest();
@@ -210,6 +210,7 @@ private:
     // deaths.cpp: how it ends
     void misbehaved(worker_link&, std::uint32_t worker, std::string how);
     void sent_too_much(worker_link&, std::uint32_t worker);
+    void look_at_idle();
     void look_for_crash(worker_link&, std::uint32_t worker);
     void end_of_stream(worker_link&, std::uint32_t worker);
     void watch(std::uint32_t worker);
@@ -218,6 +219,7 @@ private:
     void finish_death(worker_link&, std::uint32_t worker);
     void look_for_shortage(worker_link&);
     void take_rest(worker_link&, std::uint32_t worker);
+    std::string describe_idle_death(worker_link&);
     void bury(worker_link&, std::uint32_t worker);
     pool::slot_state fate_of(worker_link&, std::uint32_t worker, std::uint64_t sequence);
     void exited(std::uint32_t worker, errc code);
@@ -227,7 +229,7 @@ private:
 
     // completions.cpp
     using unused_arrays = std::vector<std::shared_ptr<const borrowed_arrays>>;
-    void post_ready();
+    void post_ready() noexcept;
     void run_ready();
     void let_go(unused_arrays&) noexcept;
 
@@ -268,9 +270,8 @@ private:
     ready_queue ready_;
     unused_arrays unused_; // to be let go of without the mutex: that may unmap gigabytes
     event_queue events_;
-    std::uint64_t closings_seen_ = 0; // of extents
-    std::string start_cause_;         // why the last start failed
-    process::oom_kill_claims oom_kills_;
+    std::uint64_t closings_seen_ = 0;  // of extents
+    std::string start_cause_;          // why the last start failed
     std::once_flag oom_counter_found_; // by the first start; constant then, and read without mutex
     process::oom_kill_counter oom_counter_;
     clock::time_point next_look_ = clock::time_point::min(); // at all workers' memory
@@ -278,6 +279,7 @@ private:
     clock::time_point shutdown_limit_ = clock::time_point::max();
     std::optional<asio::steady_timer> timer_; // gone with the loop
     clock::time_point timer_at_ = clock::time_point::max();
+    std::uint64_t timer_wait_ = 0; // the number of the last one
     bool timer_set_ = false;
     bool spawn_posted_ = false;
     bool ready_posted_ = false;

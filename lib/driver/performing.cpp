@@ -39,6 +39,7 @@ void executor_impl::forget_buried() {
 void executor_impl::perform(const pool::action& a) {
     switch (a.kind) {
     case pool::action_kind::start_worker:
+        pool_.must_start_by(a.worker, pool::never); // its time begins with its process
         to_start_.push_back(a.worker);
         spawn_later();
         return;
@@ -82,6 +83,10 @@ void executor_impl::perform(const pool::action& a) {
 
 void executor_impl::stage(const pool::action& a) {
     worker_link& l = *link(a.worker);
+    // Nobody has watched it while there was nothing to do.
+    if (!l.watching && l.child && l.child->ended()) {
+        pool_.found_dead(a.worker, clock::now(), actions_);
+    }
     try {
         l.stage(static_cast<job_core&>(*a.subject), a.sequence);
     } catch (const std::bad_alloc&) {
@@ -115,6 +120,7 @@ void executor_impl::kill(std::uint32_t worker) {
     if (worker_link* const l = link(worker)) {
         l->kill();
         if (!l->child) {
+            take_all(*l, worker);
             bury(*l, worker); // a thread: nobody will tell us of its end
         }
         return;
@@ -134,7 +140,8 @@ void executor_impl::complete(const pool::action& a) {
     job_core& job = static_cast<job_core&>(*a.subject);
     if (a.code != pool::by_reply) {
         worker_link* const l = who_ended(a);
-        if (l != nullptr && job.chunk() != nullptr && l->gone) {
+        if (l != nullptr && job.chunk() != nullptr && l->gone &&
+            a.how_certain != certainty::not_started) {
             lose(a); // also what ran is lost with its worker; then nothing may be left
         }
         job.store_failure(why_ended(a, job, l));
@@ -144,10 +151,8 @@ void executor_impl::complete(const pool::action& a) {
 
 // The worker, if its end is what the action is about.
 worker_link* executor_impl::who_ended(const pool::action& a) noexcept {
-    return (a.code == errc::worker_terminated || a.code == errc::out_of_memory) &&
-                   a.how_certain != certainty::not_started
-               ? link(a.worker)
-               : nullptr;
+    return a.code == errc::worker_terminated || a.code == errc::out_of_memory ? link(a.worker)
+                                                                              : nullptr;
 }
 
 failure executor_impl::why_ended(const pool::action& a, const job_core& job, worker_link* l) {
@@ -202,11 +207,18 @@ void executor_impl::warmed(const pool::action& a) {
 }
 
 std::string executor_impl::cause_of(const pool::action& a, const worker_link* l) const {
+    if (l != nullptr && a.how_certain == certainty::not_started) {
+        const unsigned deaths = static_cast<const job_core*>(a.subject)->deaths_before;
+        return deaths > 1 ? "it is the last of " + std::to_string(deaths) +
+                                " that ended when they were about to begin the task"
+                          : "it was about to begin the task";
+    }
     if (l != nullptr) {
         return l->end_cause;
     }
     const bool of_start = a.code == errc::spawn_failed || a.code == errc::handshake_failed ||
-                          a.code == errc::initializer_failed;
+                          a.code == errc::initializer_failed || a.code == errc::worker_terminated ||
+                          a.code == errc::out_of_memory;
     return of_start ? start_cause_ : std::string();
 }
 
@@ -242,7 +254,7 @@ void executor_impl::let_go_later(std::shared_ptr<const borrowed_arrays> arrays) 
 }
 
 // The last thing under the mutex, whatever happened before.
-void executor_impl::after_events() {
+void executor_impl::after_events() noexcept {
     tell_of_closed_extents();
     flush();
     listen();

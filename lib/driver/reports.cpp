@@ -235,10 +235,12 @@ void executor_impl::store(job_core& job, worker_link& l, const wire::reply_heade
         return;
     }
     failure_record record{.code = code_of(reply.outcome),
-                          .how_certain = certainty_of(reply.outcome, job.chunk() != nullptr),
+                          .how_certain = pool::after_deaths(
+                              certainty_of(reply.outcome, job.chunk() != nullptr), job.deaths),
                           .task_name = job.task_name(),
                           .function = job.function,
-                          .cause = std::string(reply.text)};
+                          .cause = std::string(reply.text),
+                          .earlier_deaths = job.deaths};
     if (reply.outcome == wire::reply_outcome::unknown_function && lies_elsewhere(job.header, l)) {
         record.advice = "put both into a shared library, export it from the worker's program "
                         "(coproc::named), or use start_method::exec";

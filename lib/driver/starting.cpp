@@ -96,6 +96,7 @@ void executor_impl::install(std::uint32_t worker, launched_worker made) {
         return;
     }
     pool_.started(worker);
+    pool_.must_start_by(worker, pool::after(clock::now(), options_.start_timeout));
     if (pool_.worker_at(worker).killed) {
         links_[worker]->kill();
         if (!links_[worker]->child) {

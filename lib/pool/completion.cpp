@@ -103,9 +103,7 @@ void pool::complete(task& t, errc code, certainty how_certain, actions& out) {
 }
 
 void pool::count_failure(task& t, errc code, certainty& how_certain) {
-    if (t.deaths > 0 && how_certain == certainty::not_started) {
-        how_certain = certainty::may_have_run; // a worker that died had begun it
-    }
+    how_certain = after_deaths(how_certain, t.deaths);
     if (code == errc::executor_shutdown) {
         ++forced_.cancelled;
         forced_.lost += how_certain != certainty::not_started;
@@ -118,6 +116,7 @@ void pool::requeue(task& t, queue_reason why, actions& out) {
         return;
     }
     t.state = task_state::queued;
+    t.worker = no_worker;
     tell_queued(t, why);
     queue_.add(t);
     set_expiry(t, t.deadline);
@@ -256,12 +255,15 @@ void pool::recalled(std::uint32_t index, std::uint64_t sequence, slot_state slot
     const recall_reason reason = entry->recall;
     if (slot == slot_state::recalled) {
         task* const t = entry->owner;
+        const bool was_next = sequence == w.tasks.first();
         settle(w, sequence);
         taken_from(w);
         if (w.tasks.empty()) {
             w.progress = now;
         }
-        if (t != nullptr) {
+        if (t != nullptr && was_next && reason == recall_reason::crash && is_culprit(w, *t)) {
+            complete(*t, w.end, certainty::not_started, out);
+        } else if (t != nullptr) {
             taken_back(*t, reason, out);
         }
     } else {

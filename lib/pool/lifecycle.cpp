@@ -11,12 +11,13 @@ void pool::start_failed(std::uint32_t index, errc code, time_point now, actions&
         return;
     }
     const bool wanted = !workers_[index].dismissed;
+    const time_point started = workers_[index].started;
     if (observed_) {
         record(event_kind::start_failed, workers_[index]).code = code;
     }
     workers_[index] = worker{};
     if (wanted) {
-        failed_start(code, now, out);
+        failed_start(code, started, now, out);
     }
     schedule(now, out);
     continue_shutdown(now, out);
@@ -128,6 +129,44 @@ void pool::died(std::uint32_t index) {
     }
 }
 
+void pool::found_dead(std::uint32_t index, time_point now, actions& out) {
+    workers_[index].found_dead = true;
+    died(index);
+    schedule(now, out);
+}
+
+// What it was about to begin, if it was in no task.
+task* pool::next_to_begin(worker& w) {
+    const std::uint64_t first = w.tasks.first();
+    for (std::uint64_t s = first; s < w.tasks.next(); ++s) {
+        const pipe_entry* const entry = w.tasks.find(s);
+        if (entry == nullptr) {
+            continue;
+        }
+        switch (verdicts_[s - first]) {
+        case slot_state::begun:
+        case slot_state::begun_in_part:
+            return nullptr;
+        case slot_state::offered:
+            return entry->owner;
+        case slot_state::recalled:
+        case slot_state::finished:
+            break;
+        }
+    }
+    return nullptr;
+}
+
+// Each end of a worker that was about to begin a task is held against that: it may be what kills
+// those that read it, and would go from one to the next for ever.
+bool pool::is_culprit(worker& w, task& next) {
+    if (++next.deaths_before < restarts_.most_by_one_task() || next.cancelled) {
+        return false;
+    }
+    w.explained = true;
+    return true;
+}
+
 // Everything the worker wrote has been passed on; what is still unsettled is judged by its slot.
 // From the last to the first, so that those which go back to the queue keep their order.
 void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
@@ -138,29 +177,33 @@ void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
         stop_serving(w);
     }
     w.state = worker_state::stopping;
+    task* const next = w.found_dead ? nullptr : next_to_begin(w);
+    const task* const culprit = next != nullptr && is_culprit(w, *next) ? next : nullptr;
     const std::uint64_t first = w.tasks.first();
     for (std::uint64_t s = w.tasks.next(); s-- > first;) {
         if (w.tasks.find(s) != nullptr) {
-            judge_entry(w, s, code, verdicts_[s - first], out);
+            judge_entry(w, s, code, verdicts_[s - first], culprit, out);
         }
     }
     const bool useless = !w.dismissed && !w.worked;
-    const bool unused = !was_starting && w.tasks.next() == 0;
+    const bool unused = !was_starting && (w.tasks.next() == 0 || w.found_dead);
+    const time_point started = w.started;
+    const bool explained = w.explained;
     if (observed_ && w.launched) {
         record(event_kind::worker_ended, w).ready = !was_starting;
     }
     w = worker{};
     if (useless && unused && !ending()) {
-        restarts_.died_unused(now);
-    } else if (useless && !unused) {
-        failed_start(code, now, out);
+        restarts_.died_unused(now, started);
+    } else if (useless && !unused && !explained) {
+        failed_start(code, started, now, out);
     }
     schedule(now, out);
     continue_shutdown(now, out);
 }
 
 void pool::judge_entry(worker& w, std::uint64_t sequence, errc code, slot_state slot,
-                       actions& out) {
+                       const task* culprit, actions& out) {
     const pipe_entry entry = *w.tasks.find(sequence);
     const bool only_moved = entry.recall <= recall_reason::crash;
     const bool rest = slot == slot_state::begun_in_part;
@@ -171,7 +214,9 @@ void pool::judge_entry(worker& w, std::uint64_t sequence, errc code, slot_state 
     if (entry.owner == nullptr) {
         return;
     }
-    if (slot == slot_state::offered || slot == slot_state::recalled) {
+    if (entry.owner == culprit && only_moved) {
+        complete(*entry.owner, code, certainty::not_started, out);
+    } else if (slot == slot_state::offered || slot == slot_state::recalled) {
         taken_back(*entry.owner, entry.recall, out);
     } else if (only_moved && run_again(*entry.owner, out)) {
         return;
@@ -189,13 +234,13 @@ void pool::judge_entry(worker& w, std::uint64_t sequence, errc code, slot_state 
     }
 }
 
-void pool::failed_start(errc code, time_point now, actions& out) {
+void pool::failed_start(errc code, time_point started, time_point now, actions& out) {
     if (ending()) {
         return; // we did not let it start
     }
     const bool others = std::any_of(workers_.begin(), workers_.end(),
                                     [](const worker& w) { return w.takes_tasks(); });
-    switch (restarts_.failed(now, others)) {
+    switch (restarts_.failed(now, started, others)) {
     case restart_policy::verdict::retry:
         if (restarts_.exhausted()) {
             fail_warm_ups(code, out);

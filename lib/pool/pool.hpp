@@ -169,6 +169,9 @@ public:
     /// It does not run any more, though what it wrote may not have been passed on: it gets no
     /// further task. `exited` follows.
     void died(std::uint32_t worker);
+    /// Likewise, and it had ended before it was given what lies in its pipe: that says nothing of
+    /// these tasks, nor of workers that are started now.
+    void found_dead(std::uint32_t worker, time_point now, actions& out);
     /// The process is reaped and everything it wrote has been passed on; or it was killed before it
     /// was started. `look` reads a slot, `code` is for the tasks that it may have run.
     template <class Look>
@@ -230,6 +233,7 @@ private:
     struct demand {
         std::size_t members = 0;
         std::size_t free = 0; ///< of these: starting, or without a task
+        std::size_t starting = 0;
         std::size_t wanted = 0;
     };
     demand look_at_demand() const;
@@ -289,10 +293,13 @@ private:
 
     // lifecycle.cpp
     void judge(std::uint32_t worker, errc, time_point now, actions& out);
-    void judge_entry(worker&, std::uint64_t sequence, errc, slot_state, actions& out);
+    task* next_to_begin(worker&);
+    bool is_culprit(worker&, task& next);
+    void judge_entry(worker&, std::uint64_t sequence, errc, slot_state, const task* culprit,
+                     actions& out);
     bool ending() const { return shutdown_ != shutdown_mode::none && unfinished() == 0; }
     bool is_being_replaced() const;
-    void failed_start(errc, time_point now, actions& out);
+    void failed_start(errc, time_point started, time_point now, actions& out);
     void fail_queued(errc, actions& out);
     void overdue(worker&, time_point now, actions& out);
     void condemn(worker&, actions& out);

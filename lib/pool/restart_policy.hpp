@@ -6,8 +6,9 @@
 
 // When a replacement for a worker that was of no use may start, and when to give up. A worker is of
 // no use if it dies before it is ready, or if it was given tasks and dies before it has begun one:
-// such tasks go to the next worker, and so would kill one after the other for ever. A worker that
-// has begun a task and then dies, of it or otherwise, does not count: it is replaced at once.
+// such tasks go to the next worker, and so would kill one after the other for ever, unless one of
+// them is found to be the cause and ends. A worker that has begun a task and then dies, of it or
+// otherwise, does not count: it is replaced at once.
 namespace coproc::pool {
 
 class restart_policy {
@@ -21,28 +22,46 @@ public:
 
     explicit restart_policy(unsigned max_failed_starts) : limit_(max_failed_starts) {}
 
-    void ready() { ever_ready_ = true; }
+    void ready() {
+        ever_ready_ = true;
+        in_doubt_ = false;
+    }
+
+    /// The last start has failed: one is to try whether it works now, before others do.
+    bool in_doubt() const { return in_doubt_; }
 
     /// A worker has begun a task.
     void worked() { reset(); }
 
+    /// `started`: when that worker was asked for. What ends many at a time says no more of those
+    /// that come after than one would, so only one that was asked for after the last end counts.
     /// `others`: whether tasks have other workers to go to, so that nothing waits for this one
     /// alone.
-    verdict failed(time_point now, bool others) {
+    verdict failed(time_point now, time_point started, bool others) {
+        if (started < last_end_) {
+            return verdict::retry;
+        }
         ++failures_;
+        in_doubt_ = true;
         if (failures_ >= limit_ && !others) {
             reset();
             return ever_ready_ ? verdict::fail_tasks : verdict::broken;
         }
-        next_start_ = after(now, delay());
+        wait_longer(now);
         return verdict::retry;
     }
 
-    /// A worker that was ready has ended before it had a task to show what it is worth.
-    void died_unused(time_point now) {
-        ++failures_;
-        next_start_ = after(now, delay());
+    /// A worker that was ready has ended before it had a task to show what it is worth. No task
+    /// fails for that, however often it happens.
+    void died_unused(time_point now, time_point started) {
+        if (started >= last_end_) {
+            wait_longer(now);
+        }
     }
+
+    /// A task is taken for the cause when it was the next one of so many workers that died: before
+    /// it costs others their end, by `max_failed_starts`.
+    unsigned most_by_one_task() const { return (limit_ + 1) / 2; }
 
     /// As many in a row have failed as may.
     bool exhausted() const { return failures_ >= limit_; }
@@ -53,22 +72,27 @@ public:
 private:
     // None, 10, 20, 40 ms ... 41 s: what is short for a moment (processes, memory, descriptors)
     // gets that moment, and what fails for ever costs next to nothing while others do the work.
-    duration delay() const {
-        if (failures_ <= 1) {
-            return duration::zero();
+    void wait_longer(time_point now) {
+        last_end_ = now;
+        next_start_ = now;
+        if (++vain_ > 1) {
+            const unsigned doublings = std::min(vain_ - 2, 12u);
+            next_start_ = after(now, std::chrono::milliseconds(10) * (1u << doublings));
         }
-        const unsigned doublings = std::min(failures_ - 2, 12u);
-        return std::chrono::milliseconds(10) * (1u << doublings);
     }
 
     void reset() {
         failures_ = 0;
+        vain_ = 0;
         next_start_ = time_point::min();
     }
 
     unsigned limit_;
-    unsigned failures_ = 0;
+    unsigned failures_ = 0; ///< in a row
+    unsigned vain_ = 0;     ///< these, and those that died unused
     bool ever_ready_ = false;
+    bool in_doubt_ = false;
+    time_point last_end_ = time_point::min(); ///< of one that was of no use
     time_point next_start_ = time_point::min();
 };
 

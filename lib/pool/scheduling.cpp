@@ -132,7 +132,7 @@ void pool::stage(worker& w, task& next, time_point now, actions& out) {
     tell_staged(next, w);
     ++staged_;
     ++w.owned;
-    if (++w.given == limits_.max_tasks) {
+    if (++w.given == limits_.max_tasks && limits_.max_tasks != 0) {
         begin_leaving(w, retire_reason::tasks, now, out);
     }
     lowest_staged_ = std::min(lowest_staged_, next.priority);
@@ -198,6 +198,7 @@ pool::demand pool::look_at_demand() const {
         d.wanted += w.owned - (w.tasks.first_owner() != nullptr);
         if (w.is_member()) {
             ++d.members;
+            d.starting += w.state == worker_state::starting;
             d.free += w.state != worker_state::busy;
         } else {
             d.wanted +=
@@ -226,6 +227,10 @@ void pool::start_workers(time_point now, actions& out) {
             start_delayed_ = true;
             return;
         }
+        if (restarts_.in_doubt() && d.starting > 0) {
+            return;
+        }
+        ++d.starting;
         start_worker(now, out);
     }
 }
@@ -236,6 +241,7 @@ void pool::start_worker(time_point now, actions& out) {
     workers_[entry] = worker{};
     workers_[entry].state = worker_state::starting;
     workers_[entry].slot = slot;
+    workers_[entry].started = now;
     workers_[entry].limit = after(now, limits_.start_timeout);
     workers_[entry].number = ++started_workers_;
     out.push_back({.kind = action_kind::start_worker, .worker = entry});

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "coproc/error.hpp"
+
 #include <boost/intrusive/list_hook.hpp>
 #include <boost/intrusive/set_hook.hpp>
 #include <chrono>
@@ -18,6 +20,11 @@ inline constexpr time_point never = time_point::max();
 /// What one unit of priority is worth: so long must a task of the next lower priority have waited
 /// to go first all the same. Waiting makes up for any priority, so no task starves.
 inline constexpr duration ageing = std::chrono::seconds(1);
+/// What is known of a task after workers have died that had begun it.
+constexpr certainty after_deaths(certainty last, unsigned deaths) {
+    return deaths > 0 && last == certainty::not_started ? certainty::may_have_run : last;
+}
+
 /// The duration that never ends.
 inline constexpr duration no_limit = duration::max();
 
@@ -25,6 +32,8 @@ inline constexpr duration no_limit = duration::max();
 constexpr time_point after(time_point now, duration length) {
     return length >= never - now ? never : now + length;
 }
+
+inline constexpr std::uint32_t no_worker = static_cast<std::uint32_t>(-1);
 
 enum class task_state : std::uint8_t {
     created, ///< not yet submitted
@@ -60,6 +69,8 @@ struct task : list_hook, tree_hook, expiry_hook {
     unsigned retries = 0;
     /// Workers that died while they ran it, and did not cost it its end.
     unsigned deaths = 0;
+    /// Workers that died when they were about to begin it.
+    unsigned deaths_before = 0;
     /// Its place in the queue, the smaller first: when it was submitted, less its priority's worth.
     time_point rank = never;
     /// Among tasks of one rank: the smaller first.
@@ -70,8 +81,8 @@ struct task : list_hook, tree_hook, expiry_hook {
     std::size_t frame_bytes = 0;
     /// While staged: the task's number on its worker's connection.
     std::uint64_t sequence = 0;
-    /// While staged: which worker.
-    std::uint32_t worker = 0;
+    /// While staged, and once done if it was then: which worker.
+    std::uint32_t worker = no_worker;
     /// Its caller does not want what of it has not begun.
     bool cancelled = false;
     task_state state = task_state::created;

@@ -145,6 +145,7 @@ struct worker {
     bool launched = false;                       ///< there is a process
     bool greeted = false;                        ///< it has said hello
     std::uint64_t number = 0;                    ///< among all workers of the pool, from 1
+    time_point started{};                        ///< when its process was asked for
     std::uint32_t slot = 0;      ///< its stable number for users; free again once it is stopping
     std::uint32_t given = 0;     ///< tasks that it was given and that were not taken back
     std::uint32_t window = 2;    ///< how many tasks its pipe may hold
@@ -156,6 +157,8 @@ struct worker {
     std::uint32_t recalls = 0;   ///< unanswered recalls
     std::uint32_t abandoned = 0; ///< unsettled tasks whose worker is killed when their grace ends
     bool worked = false;         ///< it has begun a task at least once
+    bool explained = false;      ///< its end is taken for the fault of the task that was its next
+    bool found_dead = false;     ///< it had ended before it was given what lies in its pipe
     std::uint64_t begun = 0;     ///< tasks below this number are known to have begun
     time_point limit = never;    ///< starting: must be ready; stopping: must be gone
     time_point old_at = never;   ///< when it has reached the maximal age

@@ -1,10 +1,12 @@
 #include "process/oom_kills.hpp"
 
+#include "fork_mutex.hpp"
 #include "process/cgroup.hpp"
 #include "process/small_file.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <mutex>
 
 namespace coproc::process {
 namespace {
@@ -66,6 +68,19 @@ bool oom_kill_claims::claim(std::uint64_t before, std::uint64_t now) {
         }
     }
     return false;
+}
+
+namespace {
+
+std::mutex claims_mutex;
+oom_kill_claims claims;
+[[maybe_unused]] const int claims_fork = detail::free_in_forked_children<claims_mutex>();
+
+} // namespace
+
+bool claim_oom_kill(std::uint64_t before, std::uint64_t now) {
+    const std::lock_guard lock(claims_mutex);
+    return claims.claim(before, now);
 }
 
 } // namespace coproc::process

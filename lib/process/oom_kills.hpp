@@ -53,4 +53,8 @@ private:
     std::vector<std::uint64_t> claimed_; ///< numbers of kills, ascending; the oldest are forgotten
 };
 
+/// The same for the deaths of all executors of this program, which share the kernel's counter. Any
+/// thread.
+[[nodiscard]] bool claim_oom_kill(std::uint64_t before, std::uint64_t now);
+
 } // namespace coproc::process

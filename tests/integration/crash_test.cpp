@@ -12,6 +12,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -279,6 +280,20 @@ TEST_CASE("each way to end a worker is told as what it was", "[process][crash]")
 TEST_CASE("each fatal signal is named", "[process][crash]") { test::run(signals()); }
 TEST_CASE("a worker killed while idle costs nothing", "[process][crash]") {
     test::run(idle_death());
+}
+TEST_CASE("a worker has its time to start from when it is started", "[process]") {
+    asio::io_context loop;
+    // It may take that long under a sanitizer, too.
+    const auto limit = std::chrono::seconds(2);
+    coproc::executor executor(loop,
+                              {.max_workers = 1, .max_failed_starts = 1, .start_timeout = limit});
+    std::optional<coproc::job<int>> job;
+    asio::post(loop, [&] {
+        job = executor.submit(same, 7);
+        std::this_thread::sleep_for(limit + limit / 10);
+    });
+    test::run(loop);
+    CHECK(std::move(*job).get().value() == 7);
 }
 TEST_CASE("a worker killed while it starts costs nothing", "[process][crash]") {
     test::run(death_while_starting());

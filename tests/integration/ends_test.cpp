@@ -130,6 +130,40 @@ asio::awaitable<void> idle_watch() {
 
 } // namespace
 
+TEST_CASE("a time-out that was over when it was given up does not keep the loop", "[ends]") {
+    asio::io_context loop;
+    coproc::executor executor(loop, {.max_workers = 1});
+    for (int round = 0; round < 50; ++round) {
+        const auto soon = std::chrono::microseconds(100 * round);
+        auto first = executor.submit({.timeout = soon}, same, 1);
+        loop.restart();
+        loop.poll();
+        std::this_thread::sleep_for(soon); // its time is over, and its result may be there, too
+        bool handled = false;
+        asio::post(loop, [&] {
+            auto second = executor.submit({.timeout = 1h}, same, 2);
+            second.cancel();
+            handled = true;
+        });
+        test::run(loop); // not for an hour
+        CHECK(handled);
+        CHECK(first.ready());
+    }
+}
+
+TEST_CASE("a shutdown that is over is not given more time", "[ends]") {
+    asio::io_context loop;
+    coproc::executor executor(loop, {.max_workers = 1, .watch_idle = true});
+    auto job = executor.submit(same, 1);
+    int reports = 0;
+    for (int call = 0; call < 2; ++call) {
+        executor.async_shutdown({.timeout = 1h}, [&](coproc::shutdown_report) { ++reports; });
+        test::run(loop); // not for an hour
+        CHECK(reports == call + 1);
+    }
+    CHECK(std::move(job).get().value() == 1);
+}
+
 TEST_CASE("a drain lets all tasks end and leaves no worker", "[ends]") { test::run(drain()); }
 TEST_CASE("a shutdown cancels what has not begun", "[ends]") { test::run(cancel_queued()); }
 TEST_CASE("a shutdown kills what does not end", "[process][ends]") { test::run(kill()); }

@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "support/loop.hpp"
 
+#include <coproc/codecs/string.hpp>
 #include <coproc/coproc.hpp>
 
 #include <csignal>
@@ -31,6 +32,48 @@ public:
 private:
     std::string path_;
 };
+
+/// Cannot be decoded once its file has something in it.
+struct fleeting {
+    std::string path;
+};
+
+} // namespace
+
+template <>
+struct coproc::codec<fleeting> {
+    static void encode(encoder& out, const fleeting& value) { out.write(value.path); }
+    static fleeting decode(decoder& in) {
+        fleeting value{in.read<std::string>()};
+        if (std::filesystem::file_size(value.path) > 0) {
+            throw std::runtime_error("it is gone");
+        }
+        return value;
+    }
+};
+
+namespace {
+
+void die_of(const fleeting& value) {
+    std::ofstream(value.path, std::ios::app) << '.' << std::flush;
+    ::raise(SIGSEGV);
+}
+
+asio::awaitable<void> undecodable_later() {
+    const auto loop = co_await asio::this_coro::executor;
+    coproc::executor executor(loop, {.max_workers = 1});
+    run_count count;
+    const fleeting value{count.path()}; // GCC 12 destroys it twice where it is awaited
+    const auto got = co_await executor.submit({.retries = 1}, die_of, value);
+    REQUIRE(got.has_error());
+    INFO(got.error().message());
+    CHECK(got.error() == errc::decode_failed);
+    CHECK(got.error().certainty() == certainty::may_have_run);
+    CHECK(got.error().message().find("; a worker had died in it before; ") != std::string::npos);
+    const auto never = co_await executor.submit(die_of, value);
+    CHECK(never.error() == errc::decode_failed);
+    CHECK(never.error().certainty() == certainty::not_started);
+}
 
 /// Counts itself, and dies unless that was its `last` run.
 std::size_t die_before(std::size_t last, std::string path) {
@@ -96,6 +139,11 @@ asio::awaitable<void> not_for_other_failures() {
 }
 
 } // namespace
+
+TEST_CASE("a task that a worker died in may have run, whatever is said of it later",
+          "[process][retry]") {
+    test::run(undecodable_later());
+}
 
 TEST_CASE("a task is run again after the death of its worker, until it works", "[retry][process]") {
     test::run(until_it_works());

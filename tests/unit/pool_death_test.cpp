@@ -1,5 +1,6 @@
 #include "unit/pool_fixture.hpp"
 
+#include <algorithm>
 #include <array>
 
 using namespace coproc;
@@ -188,19 +189,150 @@ TEST_CASE("starts that fail beside a working worker fail no task, and wait longe
     CHECK_FALSE(s.machine.broken());
 }
 
-TEST_CASE("workers that die before they begin what they were given do so a bounded number of times",
-          "[pool]") {
+TEST_CASE("a task that workers die of before they begin it ends, and no other does", "[pool]") {
+    std::array<task, 2> t;
+    script s(1); // half of 3 deaths, rounded up
+    CHECK(s.submit(t[0]) == actions{start(0)});
+    s.submit(t[1]);
+    CHECK(s.ready(0) == actions{stage(t[0], 0, 0), stage(t[1], 0, 1)});
+    CHECK(s.exited(0, {slot_state::offered, slot_state::offered}) == actions{start(0)});
+    CHECK(s.ready(0) == actions{stage(t[0], 0, 0), stage(t[1], 0, 1)});
+    CHECK(s.exited(0, {slot_state::offered, slot_state::offered}) ==
+          actions{not_started(t[0], errc::worker_terminated), start(0)});
+    CHECK(s.ready(0) == actions{stage(t[1], 0, 0)});
+    CHECK(s.replies(0, {0}) == actions{complete_by_reply(t[1])});
+}
+
+TEST_CASE("a task that workers die of ends also if they have worked, or others work", "[pool]") {
+    std::array<task, 2> t;
+    script s(2);
+    start_idle_worker(s);
+    s.submit(t[0]);
+    for (int deaths = 1;; ++deaths) {
+        const actions got = s.exited(0, {slot_state::offered});
+        if (deaths == 2) {
+            CHECK(got == actions{not_started(t[0], errc::worker_terminated)});
+            break;
+        }
+        CHECK(got == actions{start(0)});
+        s.ready(0);
+    }
+    CHECK(s.submit(t[1]) == actions{start(0)});
+}
+
+TEST_CASE("a worker that has begun another task, or was found dead, accuses none", "[pool]") {
+    std::array<task, 5> before;
     task t;
     script s(1);
-    CHECK(s.submit(t) == actions{start(0)});
-    CHECK(s.ready(0) == actions{stage(t, 0, 0)});
-    CHECK(s.exited(0, {slot_state::offered}) == actions{start(0)});
-    CHECK(s.ready(0) == actions{stage(t, 0, 0)});
-    CHECK(s.exited(0, {slot_state::offered}).empty());
-    CHECK(s.tick_after(10ms) == actions{start(0)});
-    CHECK(s.ready(0) == actions{stage(t, 0, 0)});
-    CHECK(s.exited(0, {slot_state::offered}) == actions{not_started(t, errc::worker_terminated)});
+    for (task& each : before) {
+        each.priority = 1'000'000;
+        s.submit(each);
+        if (t.state == task_state::created) {
+            s.submit(t);
+        }
+        s.ready(0);
+        CHECK(s.found_dead(0) == actions{start(1)});
+        s.exited(0, {slot_state::offered, slot_state::offered});
+        s.ready(1);
+        s.exited(1, {slot_state::begun, slot_state::offered});
+        CHECK(each.state == task_state::done);
+        CHECK(t.state == task_state::queued);
+    }
+    s.shut_down(shutdown_mode::stop);
+}
+
+TEST_CASE("workers that die before they begin anything fail what waits, after a bounded number",
+          "[pool]") {
+    std::array<task, 4> t;
+    script s(1);
+    for (task& each : t) {
+        s.submit(each);
+    }
+    int deaths = 0;
+    for (; t[3].state != task_state::done && deaths < 20; ++deaths) {
+        s.tick_after(20ms);
+        s.ready(0);
+        s.exited(0, {slot_state::offered, slot_state::offered});
+    }
+    CHECK(deaths == 5);              // two accused tasks, and three failed starts
     CHECK_FALSE(s.machine.broken()); // they were ready
+}
+
+namespace {
+
+/// Workers that were started in advance, and have done nothing.
+struct eight_idle {
+    eight_idle() {
+        CHECK(s.machine.warm_up(warm, 8, s.now, s.out()) == admission::accepted);
+        s.out().clear();
+        for (std::uint32_t i = 0; i < 8; ++i) {
+            s.ready(i);
+        }
+        s.now += 1ms;
+    }
+
+    task warm;
+    script s{8};
+};
+
+} // namespace
+
+TEST_CASE("however many idle workers are found dead, the task gets a new one at once", "[pool]") {
+    task t;
+    eight_idle w;
+    actions got = w.s.submit(t);
+    for (int i = 0; i < 8; ++i) {
+        REQUIRE(got.size() == 1);
+        REQUIRE(got[0].kind == action_kind::stage);
+        const std::uint32_t dead = got[0].worker;
+        CHECK(w.s.found_dead(dead).empty());
+        got = w.s.exited(dead, {slot_state::offered});
+    }
+    REQUIRE(got.size() == 1);
+    CHECK(got[0].kind == action_kind::start_worker);
+    CHECK(w.s.ready(got[0].worker) == actions{stage(t, got[0].worker, 0)});
+    w.s.shut_down(shutdown_mode::stop);
+}
+
+TEST_CASE("idle workers that die together count as one, and fail no task", "[pool]") {
+    task t;
+    eight_idle w;
+    for (std::uint32_t i = 0; i < 8; ++i) {
+        w.s.exited(i);
+    }
+    CHECK(w.s.submit(t) == actions{start(0)});
+    CHECK(w.s.start_failed(0).empty());
+    CHECK(t.state == task_state::queued);
+    w.s.shut_down(shutdown_mode::stop);
+}
+
+TEST_CASE("starts that fail together count as one", "[pool]") {
+    std::array<task, 8> t;
+    script s(8);
+    for (task& each : t) {
+        s.submit(each);
+    }
+    s.now += 1ms;
+    for (std::uint32_t i = 0; i < 7; ++i) {
+        CHECK(s.start_failed(i).empty());
+    }
+    CHECK(s.start_failed(7) == actions{start(0)}); // one tries whether it works now
+    s.now += 1ms;
+    CHECK(s.start_failed(0).empty());
+    CHECK_FALSE(s.machine.broken());
+    CHECK(s.tick_after(10ms) == actions{start(0)});
+    SECTION("it does") {
+        actions got = s.ready(0);
+        CHECK(std::count_if(got.begin(), got.end(), [](const action& a) {
+                  return a.kind == action_kind::start_worker;
+              }) == 7); // also for what waits behind another task
+    }
+    SECTION("it does not") {
+        s.now += 1ms;
+        CHECK(s.start_failed(0).size() == 8); // all tasks fail
+        CHECK(s.machine.broken());
+    }
+    s.shut_down(shutdown_mode::stop);
 }
 
 TEST_CASE("a dead worker gets no task, though the replies that it left make room", "[pool]") {
@@ -231,13 +363,11 @@ TEST_CASE("a start that is withdrawn leaves nothing, and the one that failed cou
     s.machine.start_withdrawn(1);
     s.machine.start_withdrawn(2);
     CHECK(s.state(1) == worker_state::exited);
-    CHECK(s.start_failed(0) == actions{start(0), start(1), start(2)});
-    s.machine.start_withdrawn(1);
-    s.machine.start_withdrawn(2);
+    CHECK(s.start_failed(0) == actions{start(0)});
     CHECK(s.start_failed(0).empty()); // the second failure waits
     CHECK_FALSE(s.machine.broken());
-    CHECK(s.tick_after(10ms) == actions{start(0), start(1), start(2)});
-    CHECK(s.ready(0) == actions{stage(t[0], 0, 0), stage(t[1], 0, 1)});
+    CHECK(s.tick_after(10ms) == actions{start(0)});
+    CHECK(s.ready(0) == actions{stage(t[0], 0, 0), stage(t[1], 0, 1), start(1), start(2)});
     s.machine.start_withdrawn(0); // it is ready: this comes too late
     CHECK(s.state(0) == worker_state::busy);
 }

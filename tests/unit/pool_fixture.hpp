@@ -117,6 +117,10 @@ public:
         return taken();
     }
     void died(std::uint32_t worker) { machine.died(worker); }
+    actions found_dead(std::uint32_t worker) {
+        machine.found_dead(worker, now, out_);
+        return taken();
+    }
     /// The end of a process whose slots, from its oldest unsettled task on, are `slots`.
     actions exited(std::uint32_t worker, const std::vector<slot_state>& slots = {}) {
         const std::uint64_t first = machine.worker_at(worker).tasks.first();

@@ -198,6 +198,7 @@ void world::submit() {
     t.hangs = chance(hanging_);
     t.obeys_stop = chance(500);
     t.is_stuck = chance(hanging_ / 5);
+    t.kills_readers = accidents_ && chance(10);
     using admission = pool::pool::admission;
     const admission wanted = pool_.shutting_down() != pool::shutdown_mode::none
                                  ? admission::shut_down
@@ -315,6 +316,14 @@ void world::work(std::uint32_t index) {
         p.cleaned = !p.cleans_for_ever;
     } else if (p.now == life::running && p.claimed < p.slots.size()) {
         sim_slot& slot = p.slots[p.claimed];
+        if (slot.state == slot_state::offered && !p.retires_with && slot.subject->kills_readers) {
+            note("worker ", index, " dies when it is to begin ", slot.subject->id);
+            require(++slot.subject->killed_readers <=
+                        (limits_.max_failed_starts + 1) / 2 + slot.subject->unseen_kills,
+                    "a task that kills its readers is found out");
+            p.now = life::dead;
+            return;
+        }
         if (slot.state == slot_state::offered && !p.retires_with) {
             note("worker ", index, " begins ", slot.subject->id, " as ", p.claimed);
             slot.state = slot_state::begun;
@@ -445,6 +454,9 @@ void world::crash(std::uint32_t index, bool handler) {
         ++expected_.crashed_workers;
     }
     p.crash_told = true;
+    if (p.now == life::dead && p.claimed < p.slots.size()) {
+        ++p.slots[p.claimed].subject->unseen_kills;
+    }
     pool_.crashed(index, handler, now_, out_);
     perform();
 }

@@ -29,9 +29,13 @@ struct sim_task : pool::task {
     enum class place { nowhere, queued, staged, done };
 
     std::uint64_t id = 0;
-    bool hangs = false;      ///< the function ends only when it is asked to stop
-    bool obeys_stop = false; ///< ... and then only if this is true
-    bool is_stuck = false;   ///< its result is being encoded for ever
+    bool hangs = false;         ///< the function ends only when it is asked to stop
+    bool obeys_stop = false;    ///< ... and then only if this is true
+    bool is_stuck = false;      ///< its result is being encoded for ever
+    bool kills_readers = false; ///< workers die when they are to begin it
+    unsigned killed_readers = 0;
+    unsigned unseen_kills =
+        0; ///< of these, those where it may have been taken back before it was judged
     bool had_worker = false;
     unsigned elements = 1; ///< more: it is a chunk
     unsigned at = 0;       ///< the element that runs, or is to run next
@@ -91,6 +95,7 @@ struct sim_process {
     bool exit_asked = false; ///< by the pool
     bool killed = false;     ///< by the pool
     bool crash_told = false; ///< to the pool
+    bool found_dead = false; ///< the pool was told, when it had given a task to it
     bool exceeded = false;   ///< then: because it took too much memory
     std::optional<std::uint64_t> cleans_after; ///< it was asked to clean up before this task
     bool cleaned = false;                      ///< it has done that, and the pool was not told
@@ -113,7 +118,9 @@ struct sim_process {
         return now == life::running && !running && cleans_after && !cleaned &&
                claimed == *cleans_after;
     }
-    bool stopping() const { return exists() && ready && (exit_asked || killed || crash_told); }
+    bool stopping() const {
+        return exists() && ready && (exit_asked || killed || crash_told || found_dead);
+    }
     bool takes_tasks() const { return exists() && ready && !stopping(); }
     std::size_t unsettled() const;
     std::uint64_t oldest_unsettled() const;

@@ -175,6 +175,8 @@ void world::check_reason(const sim_task& t, const action& a) const {
     case errc::out_of_memory:
     case errc::worker_terminated: {
         require(!started || t.had_worker, "worker_terminated: it had a worker");
+        require(started || start_failed_ || t.deaths_before > 0,
+                "worker_terminated: one was to begin it, or was of no use");
         const bool unwanted = t.cancelled.has_value() || t.deadline <= now_ ||
                               t.run_timeout != pool::no_limit || mode != shutdown_mode::none;
         require(t.begun == t.ended_runs() || t.deaths == t.allowed || unwanted,

@@ -114,7 +114,7 @@ void world::stage(const action& a) {
     require(t.where == place::queued, "what is staged was in the queue");
     require(t.begun == t.ended_runs(), "what has begun is sent again only if its worker died");
     require(t.deaths + t.retries == t.allowed || t.cancelled.has_value(), "each death counts");
-    require(p.takes_tasks(), "only a ready worker gets tasks");
+    require(p.takes_tasks() || p.found_dead, "only a ready worker gets tasks");
     require(!p.seen_leaving || !pool_.worker_at(a.worker).leaving ||
                 pool_.worker_at(a.worker).given == limits_.max_tasks, // this was the last one
             "a worker that leaves gets no tasks");
@@ -137,6 +137,13 @@ void world::stage(const action& a) {
     t.had_worker = true;
     t.staged_at = now_;
     p.slots.push_back({.subject = &t});
+    if (!watched_ && limits_.min_workers == 0 && p.now == life::dead && unsettled == 0 &&
+        chance(500)) {
+        note("found dead: ", a.worker);
+        p.found_dead = true;
+        ++expected_.crashed_workers;
+        pool_.found_dead(a.worker, now_, out_);
+    }
 }
 
 void world::recall(const action& a) {
@@ -145,6 +152,7 @@ void world::recall(const action& a) {
     require(!slot.settled && !slot.recalling, "one recall at a time, of what is unsettled");
     slot.recalling = true;
     if (slot.state == slot_state::offered) {
+        slot.subject->unseen_kills += p.now == life::dead && p.claimed == a.sequence;
         slot.state = slot_state::recalled;
     }
     const sim_answer now{.sequence = a.sequence, .state = slot.told()};
