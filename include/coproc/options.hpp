@@ -194,7 +194,7 @@ struct process_options {
  * @brief When a worker's memory is too much.
  *
  * What counts is the memory that a worker has to itself, in RAM or swapped out; shared memory
- * and files do not. It is looked at when a task has ended, at most once in `period`. A worker
+ * and files do not. It is looked at when a task has ended, once in `period` or sooner. A worker
  * beyond `max_growth` or `absolute` gives back what it can before its next task, calls the hooks of
  * its tasks if that is not enough (this_worker::on_cleanup), and measures itself: so one whose
  * tasks take much and give it back is never replaced. One that still has too much is: its successor
@@ -205,7 +205,8 @@ struct process_options {
  * With start_method::in_process workers have no memory of their own, and nothing is looked at.
  */
 struct leak_options {
-    /// From one look at a worker to the next. Positive.
+    /// From one look at a worker to the next, at most. One that is new, or grows so fast that it
+    /// would have too much before, is looked at sooner, up to 64 times in a period. Positive.
     duration period = std::chrono::seconds(1);
     /// So many bytes more than after its first task. At least 1 MB. no_bound: any growth.
     std::size_t max_growth = 300'000'000;

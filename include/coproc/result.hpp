@@ -8,6 +8,7 @@
 
 #include <coproc/detail/config.hpp>
 #include <coproc/failure.hpp>
+#include <coproc/remote_exception.hpp>
 
 namespace coproc {
 namespace detail {

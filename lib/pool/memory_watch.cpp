@@ -1,6 +1,7 @@
 #include "pool/memory_watch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace coproc::pool {
 
@@ -11,8 +12,32 @@ std::uint64_t memory_watch::limit() const {
     return std::min(limits_.absolute, *reference_ + limits_.max_growth);
 }
 
+// Each is twice as late as the one before, up to the period; but if it would have too much before
+// that, should it go on as it does, in the middle of that time.
+duration memory_watch::until_next_look(std::uint64_t bytes, time_point now) {
+    if (!reference_) {
+        last_look_ = now;
+        return interval_;
+    }
+    const duration since = now - std::exchange(last_look_, now);
+    const duration wait = interval_;
+    interval_ = wait > limits_.period / 2 ? limits_.period : 2 * wait;
+    const std::uint64_t most = std::min(limit(), limits_.hard);
+    if (bytes <= last_ || bytes >= most || most == no_memory_limit) {
+        return wait;
+    }
+    const double half = static_cast<double>(most - bytes) / static_cast<double>(bytes - last_) / 2;
+    const double soon = half * static_cast<double>(since.count());
+    if (soon < static_cast<double>(wait.count())) {
+        const duration shortest = limits_.period / most_looks;
+        interval_ = std::max(duration(static_cast<duration::rep>(soon)), shortest);
+        return interval_;
+    }
+    return wait;
+}
+
 memory_watch::advice memory_watch::measured(std::uint64_t bytes, time_point now) {
-    next_ = after(now, limits_.period);
+    next_ = after(now, until_next_look(bytes, now));
     if (bytes > limits_.hard) {
         suspect_ = bytes;
         return advice::kill;

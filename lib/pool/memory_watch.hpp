@@ -12,7 +12,7 @@ namespace coproc::pool {
 inline constexpr std::uint64_t no_memory_limit = static_cast<std::uint64_t>(-1);
 
 struct memory_limits {
-    /// Between two measures of one worker.
+    /// Between two measures of one worker, at most.
     duration period = std::chrono::seconds(1);
     /// More between tasks than after the first task.
     std::uint64_t max_growth = no_memory_limit;
@@ -52,7 +52,12 @@ public:
         kill,     ///< it has more than any worker may have
     };
 
-    explicit memory_watch(const memory_limits& limits) : limits_(limits) {}
+    /// A period has so many looks at a worker that is new, and at most so many.
+    static constexpr int first_looks = 16;
+    static constexpr int most_looks = 64;
+
+    explicit memory_watch(const memory_limits& limits)
+        : limits_(limits), interval_(limits.period / first_looks) {}
 
     // ---- what happens
 
@@ -70,7 +75,7 @@ public:
     // ---- what is known
 
     state now() const { return state_; }
-    /// A task has ended, and the last measure is older than the period.
+    /// A task has ended, and the last measure is old enough.
     bool is_due(time_point now) const { return now >= next_ && functions_.has_recent(); }
     /// What it may have between tasks.
     std::uint64_t limit() const;
@@ -82,12 +87,16 @@ public:
     const growth_ledger& functions() const { return functions_; }
 
 private:
+    duration until_next_look(std::uint64_t bytes, time_point now);
+
     memory_limits limits_;
     state state_ = state::fresh;
     std::optional<std::uint64_t> reference_;
     std::uint64_t last_ = 0; // the measure up to which growth is shared out
     std::uint64_t suspect_ = 0;
     std::uint64_t after_ = 0;
+    time_point last_look_ = time_point::min(); // of the first, and all since
+    duration interval_;
     time_point next_ = time_point::min();
     growth_ledger functions_;
 };

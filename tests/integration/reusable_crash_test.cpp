@@ -149,15 +149,16 @@ std::error_code code_of(const coproc::result<R>& got) {
     return got ? make_error_code(errc::no_result) : got.error().code();
 }
 
-/// A case of loky's table: gives its task to an executor, and says how it ended.
-using crash = std::error_code (*)(coproc::executor&);
+/// How a task ended.
+using outcome = std::promise<std::error_code>;
+
+/// A case of loky's table: gives its task to an executor.
+using crash = void (*)(coproc::executor&, outcome&);
 
 template <auto Function, class Argument>
-std::error_code submit_to(coproc::executor& executor, Argument argument) {
-    std::promise<std::error_code> end;
+void submit_to(coproc::executor& executor, Argument argument, outcome& end) {
     executor.submit(Function,
                     std::move(argument))([&](const auto& got) { end.set_value(code_of(got)); });
-    return end.get_future().get();
 }
 
 struct crash_case {
@@ -168,37 +169,45 @@ struct crash_case {
 
 const std::vector<crash_case> crashes{
     {"error at task encode",
-     [](coproc::executor& e) { return submit_to<take_encode>(e, at_task_encode{misdeed::throws}); },
+     [](coproc::executor& e, outcome& end) {
+         submit_to<take_encode>(e, at_task_encode{misdeed::throws}, end);
+     },
      errc::encode_failed},
     {"error at task decode",
-     [](coproc::executor& e) { return submit_to<take_decode>(e, at_task_decode{misdeed::throws}); },
+     [](coproc::executor& e, outcome& end) {
+         submit_to<take_decode>(e, at_task_decode{misdeed::throws}, end);
+     },
      errc::decode_failed},
     {"exit at task decode",
-     [](coproc::executor& e) { return submit_to<take_decode>(e, at_task_decode{misdeed::exits}); },
+     [](coproc::executor& e, outcome& end) {
+         submit_to<take_decode>(e, at_task_decode{misdeed::exits}, end);
+     },
      errc::worker_terminated},
     {"crash at task decode",
-     [](coproc::executor& e) {
-         return submit_to<take_decode>(e, at_task_decode{misdeed::crashes});
+     [](coproc::executor& e, outcome& end) {
+         submit_to<take_decode>(e, at_task_decode{misdeed::crashes}, end);
      },
      errc::worker_terminated},
     {"error in the function",
-     [](coproc::executor& e) { return submit_to<run>(e, misdeed::throws); }, errc::task_threw},
-    {"exit in the function", [](coproc::executor& e) { return submit_to<run>(e, misdeed::exits); },
+     [](coproc::executor& e, outcome& end) { submit_to<run>(e, misdeed::throws, end); },
+     errc::task_threw},
+    {"exit in the function",
+     [](coproc::executor& e, outcome& end) { submit_to<run>(e, misdeed::exits, end); },
      errc::worker_terminated},
     {"crash in the function",
-     [](coproc::executor& e) { return submit_to<run>(e, misdeed::crashes); },
+     [](coproc::executor& e, outcome& end) { submit_to<run>(e, misdeed::crashes, end); },
      errc::worker_terminated},
     {"error at result encode",
-     [](coproc::executor& e) { return submit_to<give_encode>(e, misdeed::throws); },
+     [](coproc::executor& e, outcome& end) { submit_to<give_encode>(e, misdeed::throws, end); },
      errc::encode_failed},
     {"exit at result encode",
-     [](coproc::executor& e) { return submit_to<give_encode>(e, misdeed::exits); },
+     [](coproc::executor& e, outcome& end) { submit_to<give_encode>(e, misdeed::exits, end); },
      errc::worker_terminated},
     {"crash at result encode",
-     [](coproc::executor& e) { return submit_to<give_encode>(e, misdeed::crashes); },
+     [](coproc::executor& e, outcome& end) { submit_to<give_encode>(e, misdeed::crashes, end); },
      errc::worker_terminated},
     {"error at result decode",
-     [](coproc::executor& e) { return submit_to<give_decode>(e, misdeed::throws); },
+     [](coproc::executor& e, outcome& end) { submit_to<give_decode>(e, misdeed::throws, end); },
      errc::decode_failed},
 };
 
@@ -209,7 +218,9 @@ TEST_CASE("test_crashes: each costs its task, and the executor stays", "[process
     const auto first = get_reusable_executor({.max_workers = 2});
     for (const crash_case& c : crashes) {
         INFO(c.where);
-        CHECK(c.happens(*get_reusable_executor({.max_workers = 2})) == make_error_code(c.ends));
+        outcome ended;
+        c.happens(*get_reusable_executor({.max_workers = 2}), ended);
+        CHECK(ended.get_future().get() == make_error_code(c.ends));
         CHECK(get_reusable_executor({.max_workers = 2}) == first);
         CHECK(first->submit(same, 1).get().value() == 1);
     }
@@ -236,16 +247,13 @@ TEST_CASE("test_in_callback_submit_with_crash: handlers may submit what crashes"
           "[process][reusable]") {
     const test::ends_reusable end;
     const auto executor = get_reusable_executor({.max_workers = 2});
-    for (const misdeed what : {misdeed::throws, misdeed::exits, misdeed::crashes}) {
-        std::promise<std::error_code> ended;
+    for (const crash_case& c : crashes) {
+        INFO(c.where);
+        outcome ended;
         executor->submit(same, 1)([&](const coproc::result<int>&) {
-            get_reusable_executor({.max_workers = 2})
-                ->submit(run, what)(
-                    [&](const coproc::result<int>& got) { ended.set_value(code_of(got)); });
+            c.happens(*get_reusable_executor({.max_workers = 2}), ended);
         });
-        CHECK(
-            ended.get_future().get() ==
-            make_error_code(what == misdeed::throws ? errc::task_threw : errc::worker_terminated));
+        CHECK(ended.get_future().get() == make_error_code(c.ends));
     }
     CHECK(get_reusable_executor({.max_workers = 2}) == executor);
     CHECK(executor->submit(same, 1).get().value() == 1);

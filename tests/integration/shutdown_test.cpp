@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/compute.hpp"
 #include "support/interruptible.hpp"
 #include "support/loop.hpp"
 #include "support/meeting.hpp"
@@ -60,6 +61,11 @@ int own_pid() { return ::getpid(); }
 int stay(const std::string& name) {
     test::visit(name).await_leave();
     return ::getpid();
+}
+
+int compute(const std::string& name) {
+    const test::visit here(name);
+    coproc::test::compute_for_ever();
 }
 
 /// Tasks that cannot be encoded, and a shutdown right after them.
@@ -265,7 +271,7 @@ TEST_CASE("test_terminate: a computing worker ends at once, and nobody waits for
           "[process][shutdown]") {
     watched_worker w;
     test::meeting meeting(w.loop);
-    auto job = w.executor->submit(stay, meeting.name());
+    auto job = w.executor->submit(compute, meeting.name());
     asio::co_spawn(
         w.loop,
         [&]() -> asio::awaitable<void> {

@@ -83,20 +83,59 @@ TEST_CASE("memory: what a worker says after its first task is the reference", "[
     CHECK(w.watch.suspect() == 350 * mb + 1);
 }
 
-TEST_CASE("memory: a worker is due when a task has ended and the period is over",
+TEST_CASE("memory: a new worker is looked at soon, and then less often, down to once in a period",
           "[pool][memory]") {
     watched w;
     w.watch.ended(fib);
     CHECK(w.watch.is_due(w.now));
     w.after_first_task(50 * mb);
-    w.watch.ended(fib);
-    CHECK_FALSE(w.watch.is_due(w.now));
-    CHECK_FALSE(w.watch.is_due(w.now + 999ms));
-    CHECK(w.watch.is_due(w.now + 1s));
-    w.now += 1s;
+    for (const auto wait :
+         {62'500us, 62'500us, 125'000us, 250'000us, 500'000us, 1'000'000us, 1'000'000us}) {
+        INFO(wait.count());
+        w.watch.ended(fib);
+        CHECK_FALSE(w.watch.is_due(w.now));
+        CHECK_FALSE(w.watch.is_due(w.now + wait - 1us));
+        CHECK(w.watch.is_due(w.now + wait));
+        w.now += wait;
+        CHECK(w.measured(50 * mb) == advice::nothing);
+        CHECK_FALSE(w.watch.is_due(w.now + 1h)); // no task has ended
+    }
     w.watch.not_measured(w.now);
-    CHECK_FALSE(w.watch.is_due(w.now));
+    w.watch.ended(fib);
+    CHECK_FALSE(w.watch.is_due(w.now + 1s - 1us));
     CHECK(w.watch.is_due(w.now + 1s));
+}
+
+TEST_CASE("memory: a worker that grows is looked at before it can have too much",
+          "[pool][memory]") {
+    for (const std::uint64_t mb_per_second : {1, 10, 100, 300, 1'000, 3'000, 10'000}) {
+        INFO(mb_per_second);
+        watched w;
+        w.after_first_task(50 * mb);
+        const time_point start = w.now;
+        const auto has = [&] {
+            return 50 * mb + mb_per_second * static_cast<std::uint64_t>((w.now - start) / 1us);
+        };
+        int looks = 0;
+        advice got = advice::nothing;
+        while (got == advice::nothing) { // it has always just ended a task
+            w.now += 1ms;
+            w.watch.ended(fib);
+            if (w.watch.is_due(w.now)) {
+                got = w.measured(has());
+                ++looks;
+            }
+        }
+        const auto seconds = (w.now - start) / 1s + 1;
+        CHECK(looks <= 64 * seconds);
+        CHECK(looks <= 20 + seconds);
+        // A first look that comes too late is a sixteenth of a period late.
+        CHECK(has() <= 350 * mb + mb_per_second * mb / 16 + mb_per_second * mb / 1000);
+        if (mb_per_second <= 1'000) {
+            CHECK(got == advice::clean_up);
+            CHECK(has() <= 350 * mb + mb_per_second * mb / 60);
+        }
+    }
 }
 
 TEST_CASE("memory: what a worker has after it has cleaned up decides", "[pool][memory]") {
