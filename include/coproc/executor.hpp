@@ -174,7 +174,9 @@ public:
 
     /// stop(). Never blocks the loop; unfinished jobs fail with errc::executor_shutdown. The killed
     /// processes are reaped by the loop, or when its execution context is destroyed. An executor
-    /// with an own thread waits for that thread to call what is ready, unless it is this one.
+    /// with an own thread waits until nothing is outstanding on that thread, unless it is this one:
+    /// that is what the handlers of its jobs do, and what you have started on get_executor() (end
+    /// your timers there first).
     ~executor() { end(); }
 
     /// The I/O executor on which handlers run that have no associated one.
