@@ -39,8 +39,6 @@ struct executor_access;
 template <class F, class... Ranges> struct mapping; // include <coproc/map.hpp> for executor.map
 // clang-format on
 
-COPROC_API std::shared_ptr<executor_impl> make_executor(asio::any_io_executor, executor_options);
-COPROC_API std::shared_ptr<executor_impl> make_executor(own_thread_t, executor_options);
 COPROC_API void stop(executor_impl&) noexcept;
 /// stop(), and the end of an own thread.
 COPROC_API void end(executor_impl&) noexcept;
@@ -127,7 +125,8 @@ public:
     using executor_type = asio::any_io_executor;
 
     // Without options there is no default argument: it would be an aggregate temporary, which GCC
-    // 12 destroys twice in `executor(co_await asio::this_coro::executor)`.
+    // 12 destroys twice in `executor(co_await asio::this_coro::executor)`. None is inline: that
+    // takes programs longer to compile.
 
     /**
      * @brief Lives on the given I/O executor: an io_context's, a thread_pool's, a strand of either.
@@ -135,11 +134,10 @@ public:
      * Starts nothing. Throws std::invalid_argument, naming the field, for options that are wrong in
      * themselves, or naming the environment variable that holds a bad value.
      */
-    explicit executor(asio::any_io_executor io, executor_options options)
-        : impl_(detail::make_executor(std::move(io), std::move(options))) {}
+    COPROC_API explicit executor(asio::any_io_executor io, executor_options options);
 
     /// The same, with the options' defaults.
-    explicit executor(asio::any_io_executor io) : executor(std::move(io), executor_options()) {}
+    COPROC_API explicit executor(asio::any_io_executor io);
 
     /// Lives on the given execution context; otherwise as above.
     template <class ExecutionContext>
@@ -155,11 +153,10 @@ public:
 
     /// Lives on a loop of its own, run by a thread that this constructor makes; for scripts without
     /// a loop.
-    explicit executor(own_thread_t tag, executor_options options)
-        : impl_(detail::make_executor(tag, std::move(options))) {}
+    COPROC_API explicit executor(own_thread_t tag, executor_options options);
 
     /// The same, with the options' defaults.
-    explicit executor(own_thread_t tag) : executor(tag, executor_options()) {}
+    COPROC_API explicit executor(own_thread_t tag);
 
     /// The moved-from executor may only be destroyed or assigned to.
     executor(executor&&) noexcept = default;

@@ -3,6 +3,8 @@
 #include "driver/executor_service.hpp"
 #include "driver/own_loop.hpp"
 
+#include <coproc/executor.hpp>
+
 #include <atomic>
 #include <cstring>
 #include <new>
@@ -222,19 +224,6 @@ bool block_until_done(job_core& job) {
 
 // ---- executors
 
-std::shared_ptr<executor_impl> make_executor(asio::any_io_executor io, executor_options options) {
-    if (!io) {
-        throw std::invalid_argument("coproc: the I/O executor is empty");
-    }
-    auto made = std::make_shared<executor_impl>(std::move(io), std::move(options), nullptr);
-    made->enlist();
-    return made;
-}
-
-std::shared_ptr<executor_impl> make_executor(own_thread_t, executor_options options) {
-    return make_on_own_loop(own_loop::make(), std::move(options));
-}
-
 std::shared_ptr<executor_impl> make_on_own_loop(const std::shared_ptr<own_loop>& loop,
                                                 executor_options options) {
     try {
@@ -289,3 +278,30 @@ shutdown_report shutdown_and_wait(executor_impl& executor, const shutdown_option
 }
 
 } // namespace coproc::detail
+
+namespace coproc {
+namespace {
+
+std::shared_ptr<detail::executor_impl> make_on_loop(asio::any_io_executor io,
+                                                    executor_options options) {
+    if (!io) {
+        throw std::invalid_argument("coproc: the I/O executor is empty");
+    }
+    auto made = std::make_shared<detail::executor_impl>(std::move(io), std::move(options), nullptr);
+    made->enlist();
+    return made;
+}
+
+} // namespace
+
+executor::executor(asio::any_io_executor io, executor_options options)
+    : impl_(make_on_loop(std::move(io), std::move(options))) {}
+
+executor::executor(asio::any_io_executor io) : executor(std::move(io), executor_options()) {}
+
+executor::executor(own_thread_t, executor_options options)
+    : impl_(detail::make_on_own_loop(detail::own_loop::make(), std::move(options))) {}
+
+executor::executor(own_thread_t tag) : executor(tag, executor_options()) {}
+
+} // namespace coproc
