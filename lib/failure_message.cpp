@@ -164,13 +164,20 @@ const char* advice_after_death(const failure_record& record) {
     if (is_of_many_workers(record)) {
         return "let executor_options::observer tell how they end";
     }
-    const bool again = record.earlier_deaths == 0; // else that has been tried
+    // Else that has been tried, or would change nothing.
+    const bool again = record.earlier_deaths == 0 && record.how_certain != certainty::not_started;
     if (record.fate && record.fate->signal && leaves_backtrace(*record.fate->signal)) {
         return again ? "look for a backtrace in failure::worker(), and set task_options::retries "
                        "if it may run twice"
                      : "look for a backtrace in failure::worker()";
     }
     return again ? "set task_options::retries if it may run twice" : "";
+}
+
+/// As std::bad_alloc says it, and lib/worker/serve.cpp.
+bool is_of_memory(std::string_view cause) {
+    return cause.find("bad_alloc") != std::string_view::npos ||
+           cause.find("no memory") != std::string_view::npos;
 }
 
 /// Whether the words of the system are about something that there is only so much of.
@@ -206,11 +213,13 @@ const char* advice(const failure_record& record, const std::exception_ptr& excep
                             "raise task_options::timeout or run_timeout if it needs longer",
                             "raise task_options::timeout or run_timeout if it needs longer");
     case errc::encode_failed: // of a range that threw, and of a chunk, no codec is to blame
-        return exception || record.how_certain == certainty::may_have_run
+        return is_of_memory(record.cause) ? more_memory
+               : exception || record.how_certain == certainty::may_have_run
                    ? ""
                    : "correct the value or its codec";
     case errc::decode_failed:
-        return "check that the codec decodes what it encodes";
+        return is_of_memory(record.cause) ? more_memory
+                                          : "check that the codec decodes what it encodes";
     case errc::spawn_failed:
         return advice_without_worker(record);
     case errc::out_of_memory:

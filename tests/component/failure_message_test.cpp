@@ -106,6 +106,37 @@ TEST_CASE("a message says likely where nobody knows") {
           "give it more memory, or run fewer workers at a time");
 }
 
+TEST_CASE("a message blames no codec for want of memory") {
+    for (const errc code : {errc::encode_failed, errc::decode_failed}) {
+        for (const char* cause : {"std::bad_alloc", "there is no memory for them in the worker"}) {
+            failure_record record;
+            record.code = code;
+            record.how_certain = certainty::not_started;
+            record.cause = cause;
+            const std::string text = make_failure(std::move(record)).message();
+            INFO(text);
+            CHECK(text.ends_with(std::string(cause) +
+                                 "; the task did not start; give it more memory, or run fewer "
+                                 "workers at a time"));
+        }
+    }
+}
+
+TEST_CASE("a message about a task that workers die of before they begin it wants no retries") {
+    failure_record record;
+    record.code = errc::worker_terminated;
+    record.how_certain = certainty::not_started;
+    record.task_name = "load";
+    record.cause = "it is the last of 3 that ended when they were about to begin the task";
+    auto fate = std::make_shared<worker_fate>();
+    fate->pid = 4242;
+    fate->signal = SIGKILL;
+    record.fate = std::move(fate);
+    CHECK(make_failure(std::move(record)).message() ==
+          "load: worker 4242 was killed by SIGKILL: it is the last of 3 that ended when they were "
+          "about to begin the task; the task did not start");
+}
+
 TEST_CASE("a message tells how many workers had died of the task before") {
     failure_record record;
     record.code = errc::worker_terminated;
