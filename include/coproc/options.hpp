@@ -286,8 +286,8 @@ struct executor_options {
     duration max_worker_age = no_limit;
     /// So many times in a row that workers end before they are ready, without one that ever was,
     /// break the executor: errc::executor_broken. Those that were started together count once.
-    /// After half of them, rounded up, a task is given up that was the next one of each worker that
-    /// died. Crashes of tasks do not count. At least 1.
+    /// After half of them, rounded up, but two at least, a task is given up that was the next one
+    /// of each worker that died. Crashes of tasks do not count. At least 1.
     unsigned max_failed_starts = 5;
     /// From the start of a process until it is ready for its initializers; then it is killed and
     /// counts as a failed start. Positive.

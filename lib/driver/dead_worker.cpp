@@ -43,6 +43,7 @@ std::vector<stack_frame> dead_worker::backtrace() const {
         std::this_thread::sleep_for(std::chrono::microseconds(100));
         record = look();
     }
+    record = look(); // it may have been settled meanwhile
     std::vector<process::crash_frame> frames;
     if (record) {
         if (auto report = record->read()) {

@@ -31,11 +31,13 @@ void executor_impl::sent_too_much(worker_link& l, std::uint32_t worker) {
     misbehaved(l, worker, "there was no memory here for what it sent");
 }
 
-// Who asks for workers that are ready wants living ones.
+// Who asks for workers that are ready wants living ones; and of those that die together, none is to
+// be given what another one had.
 void executor_impl::look_at_idle() {
     for (std::uint32_t w = 0; w < links_.size(); ++w) {
         const worker_link* const l = link(w);
-        if (l != nullptr && !l->watching && l->child && l->child->ended()) {
+        if (l != nullptr && pool_.worker_at(w).state == pool::worker_state::idle && l->child &&
+            l->child->ended()) {
             pool_.died(w);
         }
     }
@@ -113,6 +115,7 @@ void executor_impl::on_death(const link_ptr& l, std::uint32_t worker,
             l->reaped = l->child->reap().has_value();
         }
         if (l->reaped && l->reading) {
+            pool_.died(worker);
             // That read may hold bytes that arrived before the death: they come first.
             l->socket.cancel();
         } else if (l->reaped) {
@@ -127,6 +130,7 @@ void executor_impl::on_death(const link_ptr& l, std::uint32_t worker,
 // What the worker wrote before it died still counts.
 void executor_impl::finish_death(worker_link& l, std::uint32_t worker) {
     pool_.died(worker);
+    look_at_idle();
     take_all(l, worker);
     take_rest(l, worker);
     take_all(l, worker);

@@ -64,6 +64,7 @@ job_ptr executor_impl::finished_shutdown() {
 }
 
 void executor_impl::finish_shutdown(job_core& shutdown) {
+    shutdown_limit_ = clock::time_point::max(); // one that came late has no effect
     store_report(shutdown, pool_.used_force());
     retain(shutdown);
     finish(shutdown);

@@ -340,6 +340,7 @@ job_ptr executor_impl::warm_up(std::size_t workers) {
         const std::lock_guard lock(mutex_);
         const clock::time_point now = clock::now();
         zygote_is_needed(now);
+        pool_.listen_again(now);
         look_at_idle();
         const pool::pool::admission admission = pool_.warm_up(j, workers, now, actions_);
         if (admission == pool::pool::admission::accepted) {

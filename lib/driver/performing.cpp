@@ -207,11 +207,9 @@ void executor_impl::warmed(const pool::action& a) {
 }
 
 std::string executor_impl::cause_of(const pool::action& a, const worker_link* l) const {
-    if (l != nullptr && a.how_certain == certainty::not_started) {
-        const unsigned deaths = static_cast<const job_core*>(a.subject)->deaths_before;
-        return deaths > 1 ? "it is the last of " + std::to_string(deaths) +
-                                " that ended when they were about to begin the task"
-                          : "it was about to begin the task";
+    if (l != nullptr && a.subject->accused) {
+        return "it is the last of " + std::to_string(a.subject->deaths_before) +
+               " that ended when they were about to begin the task";
     }
     if (l != nullptr) {
         return l->end_cause;

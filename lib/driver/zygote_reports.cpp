@@ -177,7 +177,6 @@ void executor_impl::take_forked(worker_link& l, const wire::forked& answer) {
     parts.worker.child.emplace(std::move(found).value());
     parts.worker.page->close_descriptor();
     install(worker, std::move(parts.worker));
-    pool_.must_start_by(worker, pool::after(now, options_.start_timeout));
 }
 
 // A process that is of no use.

@@ -68,8 +68,6 @@ void pool::make_room_for_submit(std::size_t max_workers, actions& out) {
     }
 }
 
-// Nobody listened to workers that start or clean up while there was nothing to do: their time
-// starts again.
 void pool::listen_again(time_point now) {
     if (limits_.watch_idle || needs_attention()) {
         return;

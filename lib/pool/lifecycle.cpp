@@ -146,11 +146,11 @@ task* pool::next_to_begin(worker& w) {
         switch (verdicts_[s - first]) {
         case slot_state::begun:
         case slot_state::begun_in_part:
+        case slot_state::finished: // it died of the result, which has not arrived
             return nullptr;
         case slot_state::offered:
             return entry->owner;
         case slot_state::recalled:
-        case slot_state::finished:
             break;
         }
     }
@@ -164,6 +164,7 @@ bool pool::is_culprit(worker& w, task& next) {
         return false;
     }
     w.explained = true;
+    next.accused = true;
     return true;
 }
 
@@ -177,7 +178,8 @@ void pool::judge(std::uint32_t index, errc code, time_point now, actions& out) {
         stop_serving(w);
     }
     w.state = worker_state::stopping;
-    task* const next = w.found_dead ? nullptr : next_to_begin(w);
+    const bool cleaned_up = w.cleaning && w.tasks.first() >= w.clean_after;
+    task* const next = w.found_dead || cleaned_up ? nullptr : next_to_begin(w);
     const task* const culprit = next != nullptr && is_culprit(w, *next) ? next : nullptr;
     const std::uint64_t first = w.tasks.first();
     for (std::uint64_t s = w.tasks.next(); s-- > first;) {

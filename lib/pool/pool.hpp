@@ -166,6 +166,10 @@ public:
     void cleaning(std::uint32_t worker, time_point now);
     /// It has done so.
     void cleaned(std::uint32_t worker);
+    /// Somebody looks at workers again, before a task or a request for workers comes: nobody
+    /// listened to workers that start or clean up while there was nothing to do, so their time
+    /// starts again.
+    void listen_again(time_point now);
     /// It does not run any more, though what it wrote may not have been passed on: it gets no
     /// further task. `exited` follows.
     void died(std::uint32_t worker);
@@ -272,7 +276,6 @@ private:
 
     // completion.cpp
     void make_room_for_submit(std::size_t max_workers, actions& out);
-    void listen_again(time_point now);
     void complete(task&, errc, certainty, actions& out);
     void settle(worker&, std::uint64_t sequence);
     void follow(worker&, std::size_t replies, time_point now);

@@ -45,6 +45,7 @@ public:
         in_doubt_ = true;
         if (failures_ >= limit_ && !others) {
             reset();
+            last_end_ = now;
             return ever_ready_ ? verdict::fail_tasks : verdict::broken;
         }
         wait_longer(now);
@@ -61,7 +62,7 @@ public:
 
     /// A task is taken for the cause when it was the next one of so many workers that died: before
     /// it costs others their end, by `max_failed_starts`.
-    unsigned most_by_one_task() const { return (limit_ + 1) / 2; }
+    unsigned most_by_one_task() const { return std::max(2u, (limit_ + 1) / 2); }
 
     /// As many in a row have failed as may.
     bool exhausted() const { return failures_ >= limit_; }

@@ -71,6 +71,8 @@ struct task : list_hook, tree_hook, expiry_hook {
     unsigned deaths = 0;
     /// Workers that died when they were about to begin it.
     unsigned deaths_before = 0;
+    /// It is taken for the cause of these, and ends.
+    bool accused = false;
     /// Its place in the queue, the smaller first: when it was submitted, less its priority's worth.
     time_point rank = never;
     /// Among tasks of one rank: the smaller first.

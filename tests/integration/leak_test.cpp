@@ -19,6 +19,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <unistd.h>
@@ -127,6 +128,12 @@ asio::awaitable<void> until(Condition condition) {
     }
 }
 
+/// Not more than 3 GB a second.
+state_of_worker leak_awhile(std::size_t bytes) {
+    std::this_thread::sleep_for(1ms);
+    return leak(bytes);
+}
+
 // loky: test_memory_leak_protection, with its bound. All lie in the pipe or the queue at once.
 asio::awaitable<void> many_that_leak() {
     const auto loop = co_await asio::this_coro::executor;
@@ -134,7 +141,7 @@ asio::awaitable<void> many_that_leak() {
     std::size_t greatest = 0;
     std::vector<coproc::job<state_of_worker>> jobs;
     for (int i = 0; i < 300; ++i) {
-        jobs.push_back(executor.submit(leak, 3 * mb));
+        jobs.push_back(executor.submit(leak_awhile, 3 * mb));
     }
     for (auto& job : jobs) {
         const auto got = co_await std::move(job);

@@ -191,7 +191,7 @@ TEST_CASE("starts that fail beside a working worker fail no task, and wait longe
 
 TEST_CASE("a task that workers die of before they begin it ends, and no other does", "[pool]") {
     std::array<task, 2> t;
-    script s(1); // half of 3 deaths, rounded up
+    script s(1); // half of 3 deaths, rounded up, at least 2
     CHECK(s.submit(t[0]) == actions{start(0)});
     s.submit(t[1]);
     CHECK(s.ready(0) == actions{stage(t[0], 0, 0), stage(t[1], 0, 1)});
@@ -238,6 +238,32 @@ TEST_CASE("a worker that has begun another task, or was found dead, accuses none
         CHECK(each.state == task_state::done);
         CHECK(t.state == task_state::queued);
     }
+    s.shut_down(shutdown_mode::stop);
+}
+
+TEST_CASE("what waits behind a task whose result ends the worker is not accused", "[pool]") {
+    task first;
+    task t;
+    first.retries = 20;
+    script s(1);
+    s.submit(first);
+    s.submit(t);
+    for (int deaths = 0; deaths < 10; ++deaths) {
+        s.ready(0);
+        s.exited(0, {slot_state::finished, slot_state::offered});
+        CHECK(t.state == task_state::queued);
+    }
+    s.shut_down(shutdown_mode::stop);
+}
+
+TEST_CASE("what waits for a worker that dies of cleaning up is not accused", "[pool]") {
+    task t;
+    script s(1);
+    start_idle_worker(s);
+    s.machine.cleaning(0, s.now);
+    s.submit(t);
+    CHECK(s.exited(0, {slot_state::offered}) == actions{start(0)});
+    CHECK(t.deaths_before == 0);
     s.shut_down(shutdown_mode::stop);
 }
 

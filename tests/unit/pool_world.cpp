@@ -318,8 +318,11 @@ void world::work(std::uint32_t index) {
         sim_slot& slot = p.slots[p.claimed];
         if (slot.state == slot_state::offered && !p.retires_with && slot.subject->kills_readers) {
             note("worker ", index, " dies when it is to begin ", slot.subject->id);
+            // Then it may seem to have died of the result before, or of cleaning up.
+            slot.subject->unseen_kills += p.oldest_unsettled() < p.claimed || p.cleans_after;
             require(++slot.subject->killed_readers <=
-                        (limits_.max_failed_starts + 1) / 2 + slot.subject->unseen_kills,
+                        std::max(2u, (limits_.max_failed_starts + 1) / 2) +
+                            slot.subject->unseen_kills,
                     "a task that kills its readers is found out");
             p.now = life::dead;
             return;

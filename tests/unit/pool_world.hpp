@@ -34,8 +34,7 @@ struct sim_task : pool::task {
     bool is_stuck = false;      ///< its result is being encoded for ever
     bool kills_readers = false; ///< workers die when they are to begin it
     unsigned killed_readers = 0;
-    unsigned unseen_kills =
-        0; ///< of these, those where it may have been taken back before it was judged
+    unsigned unseen_kills = 0; ///< of these, those that it may not be accused of
     bool had_worker = false;
     unsigned elements = 1; ///< more: it is a chunk
     unsigned at = 0;       ///< the element that runs, or is to run next
