@@ -42,8 +42,8 @@ std::string read_all(int descriptor) {
     }
 }
 
-// What lies in a buffer would be written by the worker, too.
-void flush_outputs() noexcept {
+// What lies in a buffer would be written by the worker, too. See worker/flush_output.cpp.
+[[gnu::no_sanitize("vptr")]] void flush_outputs() noexcept {
     worker::flush_output();
     try {
         std::clog.flush();

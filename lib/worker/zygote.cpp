@@ -20,8 +20,8 @@ namespace {
 constexpr std::size_t descriptors_of_worker = 2; // socket and page
 constexpr std::size_t with_outputs = 4;
 
-// What lies in a buffer would be written by each worker.
-void flush_outputs() {
+// What lies in a buffer would be written by each worker. See flush_output.cpp.
+[[gnu::no_sanitize("vptr")]] void flush_outputs() {
     std::cout.flush();
     std::clog.flush();
     std::fflush(nullptr);
