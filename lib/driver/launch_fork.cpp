@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <iostream>
 #include <utility>
 
 #include <fcntl.h>
@@ -39,16 +38,6 @@ std::string read_all(int descriptor) {
         } else if (got == 0 || errno != EINTR) {
             return text;
         }
-    }
-}
-
-// What lies in a buffer would be written by the worker, too. See worker/flush_output.cpp.
-[[gnu::no_sanitize("vptr")]] void flush_outputs() noexcept {
-    worker::flush_output();
-    try {
-        std::clog.flush();
-    } catch (...) {
-        // Only a stream that is asked to throws, and this is not the place to tell.
     }
 }
 
@@ -88,7 +77,7 @@ std::variant<launched_worker, std::string> launch_fork(const executor_options& o
                                      .slot = slot,
                                      .nonce = parts->worker.nonce,
                                      .settings = &parts->settings};
-    flush_outputs();
+    worker::flush_outputs();
     const pid_t pid = ::fork();
     if (pid == 0) {
         worker::work_as_fork(what);

@@ -33,6 +33,7 @@ constexpr time_point after(time_point now, duration length) {
     return length >= never - now ? never : now + length;
 }
 
+/// Where a task is that no worker has.
 inline constexpr std::uint32_t no_worker = static_cast<std::uint32_t>(-1);
 
 enum class task_state : std::uint8_t {

@@ -17,3 +17,12 @@
         std::fflush(stdout);
     }
 }
+
+[[gnu::no_sanitize("vptr")]] void coproc::worker::flush_outputs() noexcept {
+    flush_output();
+    try {
+        std::clog.flush();
+    } catch (...) {
+        // Only a stream that is asked to throws, and this is not the place to tell.
+    }
+}

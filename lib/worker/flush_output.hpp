@@ -8,4 +8,8 @@ namespace coproc::worker {
 /// pipe where it writes.
 void flush_output() noexcept;
 
+/// Likewise, and std::clog: before a fork, since what lies in a buffer would be written by the
+/// worker, too.
+void flush_outputs() noexcept;
+
 } // namespace coproc::worker

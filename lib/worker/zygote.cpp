@@ -3,13 +3,13 @@
 #include "process/fork_copy.hpp"
 #include "process/fork_settings.hpp"
 #include "process/threads.hpp"
+#include "worker/flush_output.hpp"
 #include "worker/worker_signals.hpp"
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <iostream>
 #include <utility>
 
 #include <unistd.h>
@@ -19,13 +19,6 @@ namespace {
 
 constexpr std::size_t descriptors_of_worker = 2; // socket and page
 constexpr std::size_t with_outputs = 4;
-
-// What lies in a buffer would be written by each worker. See flush_output.cpp.
-[[gnu::no_sanitize("vptr")]] void flush_outputs() {
-    std::cout.flush();
-    std::clog.flush();
-    std::fflush(nullptr);
-}
 
 } // namespace
 
@@ -64,6 +57,7 @@ void zygote::keep_descriptor(connection& parent) {
 bool zygote::fork(const wire::fork_order& order, std::span<const std::byte> settings,
                   connection& parent) {
     flush_outputs();
+    std::fflush(nullptr); // what preload has written to files, too
     const process::os_result<pid_t> made = process::copy_beside();
     if (made && made.value() == 0) {
         return be_born(order, settings, parent);
