@@ -226,15 +226,45 @@ TEST_CASE("fork: a worker ends without what the program does at its end", "[proc
     CHECK_FALSE(test::has_children());
 }
 
+namespace {
+
+/// Standard output is a file, while it lives.
+class output_file {
+public:
+    output_file() : file_(::mkstemp(name_.data())), before_(::dup(STDOUT_FILENO)) {
+        std::fflush(stdout);
+        ::dup2(file_, STDOUT_FILENO);
+    }
+    ~output_file() {
+        ::close(before_);
+        ::close(file_);
+        ::unlink(name_.c_str());
+    }
+    output_file(const output_file&) = delete;
+    output_file& operator=(const output_file&) = delete;
+
+    /// Gives standard output back, and what was written.
+    std::string text() {
+        std::fflush(stdout);
+        ::dup2(before_, STDOUT_FILENO);
+        std::ifstream in(name_);
+        std::string written;
+        std::getline(in, written, '\0');
+        return written;
+    }
+
+private:
+    std::string name_ = "/tmp/coproc-fork-XXXXXX";
+    int file_;
+    int before_;
+};
+
+} // namespace
+
 TEST_CASE("fork: what a worker writes arrives, and what the program has not flushed is not written "
           "twice",
           "[process][fork]") {
-    // Standard output is a file for a while.
-    std::string name = "/tmp/coproc-fork-XXXXXX";
-    const int file = ::mkstemp(name.data());
-    std::fflush(stdout);
-    const int before = ::dup(STDOUT_FILENO);
-    ::dup2(file, STDOUT_FILENO);
+    output_file output;
     {
         // As std::ios::sync_with_stdio(false) has it.
         __gnu_cxx::stdio_filebuf<char> own(STDOUT_FILENO, std::ios::out);
@@ -249,34 +279,15 @@ TEST_CASE("fork: what a worker writes arrives, and what the program has not flus
         std::cout.flush();
         std::cout.rdbuf(shared);
     } // closes it
-    ::dup2(before, STDOUT_FILENO);
-    ::close(before);
-    ::close(file);
-    std::ifstream in(name);
-    std::string text;
-    std::getline(in, text, '\0');
-    CHECK(text == "this is the program's and this is the worker's");
-    ::unlink(name.c_str());
+    CHECK(output.text() == "this is the program's and this is the worker's");
 }
 
 TEST_CASE("fork: what the program has given to the C library is not written twice",
           "[process][fork]") {
-    std::string name = "/tmp/coproc-fork-XXXXXX";
-    const int file = ::mkstemp(name.data());
-    std::fflush(stdout);
-    const int before = ::dup(STDOUT_FILENO);
-    ::dup2(file, STDOUT_FILENO);
+    output_file output;
     std::fputs("this is the program's ", stdout);
     CHECK(run_one(forking(), write_more).value() == 1);
-    std::fflush(stdout);
-    ::dup2(before, STDOUT_FILENO);
-    ::close(before);
-    ::close(file);
-    std::ifstream in(name);
-    std::string text;
-    std::getline(in, text, '\0');
-    CHECK(text == "this is the program's and this is the worker's");
-    ::unlink(name.c_str());
+    CHECK(output.text() == "this is the program's and this is the worker's");
 }
 
 TEST_CASE("fork: a crash is a worker's", "[process][fork]") {
