@@ -25,6 +25,23 @@ struct holds_pointer {
 };
 static_assert(!is_plain<holds_pointer>);
 
+// Nothing can be bound to these: it is told before that would be tried.
+using coproc::detail::find_obstacle;
+using coproc::detail::obstacle;
+struct flags {
+    unsigned a : 3, b : 3, c : 3;
+};
+struct device_flags {
+    volatile unsigned a : 3, b : 3, c : 3;
+};
+struct packed_registers {
+    char kind;
+    volatile int value;
+} __attribute__((packed));
+static_assert(find_obstacle<flags>() == obstacle::bit_field);
+static_assert(find_obstacle<device_flags>() == obstacle::bit_field);
+static_assert(find_obstacle<packed_registers>() == obstacle::bit_field);
+
 namespace {
 
 template <class T>

@@ -6,7 +6,7 @@
 // holds an array of a class type, as in struct { std::array<std::string, 2> names; }.
 
 #include <cstddef>
-#include <utility>
+#include <type_traits>
 
 namespace coproc::detail {
 
@@ -157,34 +157,33 @@ inline constexpr std::size_t max_fields = 64;
     CASE(57) CASE(58) CASE(59) CASE(60) CASE(61) CASE(62) CASE(63) CASE(64)
 // clang-format on
 
-/// Calls `visit` with all fields of an aggregate that has `Count` of them.
+/// In place of a function for visit_fields().
+struct types_only {};
+
+/// Calls `visit` with all fields of an aggregate that has `Count` of them. With `types_only` it
+/// gives their types as fields of a const object, as `types<...>`, also of those that no reference
+/// can be bound to. One `if constexpr` after the other: compilers take much longer for branches
+/// that lie in each other.
 template <std::size_t Count, class T, class Visit>
-constexpr decltype(auto) visit_fields([[maybe_unused]] T& value, Visit&& visit) {
-#define COPROC_VISIT(N)                                                                            \
-    else if constexpr (Count == N) {                                                               \
-        auto& [COPROC_NAMES_##N] = value;                                                          \
-        return visit(COPROC_NAMES_##N);                                                            \
-    }
+constexpr decltype(auto) visit_fields([[maybe_unused]] const T& value, Visit&& visit) {
     if constexpr (Count == 0) {
-        return visit();
+        if constexpr (std::is_same_v<Visit, types_only>) {
+            return types<>{};
+        } else {
+            return visit();
+        }
+    }
+#define COPROC_VISIT(N)                                                                            \
+    if constexpr (Count == N) {                                                                    \
+        const auto& [COPROC_NAMES_##N] = value;                                                    \
+        if constexpr (std::is_same_v<Visit, types_only>) {                                         \
+            return types<COPROC_TYPES_##N>{};                                                      \
+        } else {                                                                                   \
+            return visit(COPROC_NAMES_##N);                                                        \
+        }                                                                                          \
     }
     COPROC_FOR_EACH_COUNT(COPROC_VISIT)
 #undef COPROC_VISIT
-}
-
-/// The declared types of the fields, also of those that no reference can be bound to.
-template <std::size_t Count, class T>
-auto types_of_fields([[maybe_unused]] T& value) {
-#define COPROC_LIST_TYPES(N)                                                                       \
-    else if constexpr (Count == N) {                                                               \
-        auto& [COPROC_NAMES_##N] = value;                                                          \
-        return types<COPROC_TYPES_##N>{};                                                          \
-    }
-    if constexpr (Count == 0) {
-        return types<>{};
-    }
-    COPROC_FOR_EACH_COUNT(COPROC_LIST_TYPES)
-#undef COPROC_LIST_TYPES
 }
 
 #undef COPROC_FOR_EACH_COUNT

@@ -126,6 +126,14 @@ consteval bool any_reference(types<Fields...>) {
     return (std::is_reference_v<Fields> || ...);
 }
 
+template <class... Fields>
+types<std::remove_cv_t<Fields>...> without_cv(types<Fields...>);
+
+/// The types of the fields of an aggregate that has `Count` of them, without const and volatile.
+template <class T, std::size_t Count>
+using types_of_fields =
+    decltype(without_cv(visit_fields<Count>(std::declval<const T&>(), types_only{})));
+
 /// What speaks against taking an aggregate apart. Anonymous unions, and bit-fields among fields
 /// that leave room for them, cannot be told beforehand: there the compiler's own message names
 /// them.
@@ -146,7 +154,7 @@ consteval obstacle find_obstacle_in_fields() {
     } else if constexpr (has_array<T, Count>()) {
         return obstacle::c_array;
     } else {
-        using found = decltype(types_of_fields<Count>(std::declval<T&>()));
+        using found = types_of_fields<T, Count>;
         if constexpr (any_reference(found{})) {
             return obstacle::reference;
         } else if constexpr (size_with(found{}) > sizeof(T) && !std::is_empty_v<T>) {
@@ -179,12 +187,9 @@ template <class T>
 concept reflectable = find_obstacle<T>()
 == obstacle::none;
 
-template <class... Fields>
-types<std::remove_cv_t<Fields>...> without_cv(types<Fields...>);
-
 /// The types of the fields, as `types<...>`.
 template <reflectable T>
-using fields = decltype(without_cv(types_of_fields<most_initialisers<T>()>(std::declval<T&>())));
+using fields = types_of_fields<T, most_initialisers<T>()>;
 
 /// Calls `visit` with all fields.
 template <reflectable T, class Visit>
