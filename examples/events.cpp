@@ -1,6 +1,7 @@
 // What happens in an executor, printed as it happens.
 #include <asio.hpp>
 #include <coproc/coproc.hpp>
+#include <coproc/event.hpp>
 
 #include <cstdlib>
 #include <iostream>

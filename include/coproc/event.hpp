@@ -131,10 +131,17 @@ struct detached_failed {
     failure why = {};        ///< what its job would have given
 };
 
-/// One of them. For std::visit, std::get_if and std::holds_alternative; later versions may add
-/// structs and fields.
-using event = std::variant<worker_started, worker_start_failed, worker_ready, worker_retired,
-                           worker_crashed, worker_ended, executor_resized, task_queued, task_staged,
-                           task_done, detached_failed>;
+/**
+ * @brief One of them, for std::visit, std::get_if and std::holds_alternative. Later versions may
+ * add structs and fields.
+ *
+ * A class whose base is the variant, and not a name for it, so that <coproc/options.hpp> need not
+ * include this header: programs without an observer are compiled without it.
+ */
+struct event : std::variant<worker_started, worker_start_failed, worker_ready, worker_retired,
+                            worker_crashed, worker_ended, executor_resized, task_queued,
+                            task_staged, task_done, detached_failed> {
+    using variant::variant;
+};
 
 } // namespace coproc

@@ -2,7 +2,6 @@
 
 #include <coproc/call.hpp>
 #include <coproc/detail/config.hpp>
-#include <coproc/event.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -17,6 +16,8 @@
 // What can be said about executors and tasks. Aggregates: use designated initializers, in this
 // order.
 namespace coproc {
+
+struct event; // <coproc/event.hpp>
 
 /// Lengths of time in all options; the clock is std::chrono::steady_clock.
 using duration = std::chrono::steady_clock::duration;
@@ -318,7 +319,7 @@ struct executor_options {
     /// Directory, niceness, CPUs and limits of workers.
     process_options process = {};
     /**
-     * @brief Is told what happens, event by event (<coproc/event.hpp>).
+     * @brief Is told what happens, event by event. Include <coproc/event.hpp> for them.
      *
      * Called on the executor's I/O executor, in the order in which things happened, one call at a
      * time, without a lock, and never from inside a call of the executor or of a job. What it
