@@ -39,7 +39,6 @@ void executor_impl::forget_buried() {
 void executor_impl::perform(const pool::action& a) {
     switch (a.kind) {
     case pool::action_kind::start_worker:
-        pool_.must_start_by(a.worker, pool::never); // its time begins with its process
         to_start_.push_back(a.worker);
         spawn_later();
         return;

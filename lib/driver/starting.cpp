@@ -95,8 +95,7 @@ void executor_impl::install(std::uint32_t worker, launched_worker made) {
         start_failed(worker, std::string("the loop cannot watch it: ") + error.what());
         return;
     }
-    pool_.started(worker);
-    pool_.must_start_by(worker, pool::after(clock::now(), options_.start_timeout));
+    pool_.started(worker, clock::now());
     if (pool_.worker_at(worker).killed) {
         links_[worker]->kill();
         if (!links_[worker]->child) {

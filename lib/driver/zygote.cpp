@@ -61,7 +61,6 @@ void executor_impl::order_fork(std::uint32_t worker, std::variant<fork_parts, st
         bury_zygote(zygote_->link); // while nobody needed it
     }
     zygote_->orders.insert_or_assign(worker, std::get<fork_parts>(std::move(made)));
-    pool_.must_start_by(worker, pool::never); // the zygote has limits of its own
     zygote_->plan.want(worker, clock::now(), zygote_->actions);
     perform_zygote();
 }

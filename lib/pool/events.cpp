@@ -3,12 +3,6 @@
 // What is recorded for those who watch. It decides nothing.
 namespace coproc::pool {
 
-void pool::started(std::uint32_t index) {
-    worker& w = workers_[index];
-    w.launched = true;
-    tell(event_kind::worker_started, w);
-}
-
 // For the first time; afterwards it is stopping.
 void pool::crashed_now(worker& w) {
     ++crashed_workers_;

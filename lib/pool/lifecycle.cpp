@@ -29,11 +29,13 @@ void pool::start_withdrawn(std::uint32_t index) {
     }
 }
 
-void pool::must_start_by(std::uint32_t index, time_point limit) {
+void pool::started(std::uint32_t index, time_point now) {
     worker& w = workers_[index];
+    w.launched = true;
     if (w.state == worker_state::starting && !w.killed) {
-        w.limit = limit;
+        w.limit = after(now, limits_.start_timeout);
     }
+    tell(event_kind::worker_started, w);
 }
 
 void pool::greeted(std::uint32_t index, time_point now) {

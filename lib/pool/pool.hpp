@@ -130,15 +130,13 @@ public:
 
     // ---- what workers do
 
-    /// There is a process; what follows is `ready`, or `exited`. For who observes.
-    void started(std::uint32_t worker);
+    /// There is a process, whose time for its hello begins; what follows is `ready`, or `exited`.
+    void started(std::uint32_t worker, time_point now);
     /// There is no process; `code` tells why.
     void start_failed(std::uint32_t worker, errc code, time_point now, actions& out);
     /// There is no process, and `start_failed` of another worker, which follows, tells why: it is
     /// as if this one had not been asked for.
     void start_withdrawn(std::uint32_t worker);
-    /// It must be ready by then, in place of limits::start_timeout after it was asked for.
-    void must_start_by(std::uint32_t worker, time_point limit);
     /// Its hello was accepted, but it is not ready for tasks yet.
     void greeted(std::uint32_t worker, time_point now);
     /// It is ready for tasks.

@@ -242,7 +242,6 @@ void pool::start_worker(time_point now, actions& out) {
     workers_[entry].state = worker_state::starting;
     workers_[entry].slot = slot;
     workers_[entry].started = now;
-    workers_[entry].limit = after(now, limits_.start_timeout);
     workers_[entry].number = ++started_workers_;
     out.push_back({.kind = action_kind::start_worker, .worker = entry});
 }

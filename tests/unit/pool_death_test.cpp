@@ -397,16 +397,3 @@ TEST_CASE("a start that is withdrawn leaves nothing, and the one that failed cou
     s.machine.start_withdrawn(0); // it is ready: this comes too late
     CHECK(s.state(0) == worker_state::busy);
 }
-
-TEST_CASE("a worker that waits for something with limits of its own has none", "[pool]") {
-    task t;
-    script s(1);
-    CHECK(s.submit(t) == actions{start(0)});
-    s.machine.must_start_by(0, never);
-    CHECK(s.tick_after(1h).empty());
-    s.machine.must_start_by(0, s.now + 7ms);
-    CHECK(s.until_tick() == 7ms);
-    CHECK(s.tick_after(7ms) == actions{kill(0)});
-    s.machine.must_start_by(0, s.now + 1ms); // it is killed already
-    CHECK(s.tick_after(1ms).empty());
-}

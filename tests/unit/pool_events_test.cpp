@@ -47,7 +47,7 @@ struct watched : script {
         machine.observe();
         task first;
         submit(first);
-        machine.started(0);
+        started(0);
         ready(0);
         replies(0, {0});
         CHECK(news() == events{queued(first), of_worker(event_kind::worker_started, 0, 1),
@@ -62,7 +62,7 @@ struct watched : script {
 TEST_CASE("nothing is recorded for nobody", "[pool][events]") {
     script s(2);
     start_idle_worker(s);
-    s.machine.started(0);
+    s.started(0);
     s.machine.resize(1, s.now, s.out());
     CHECK(s.news().empty());
     CHECK(s.machine.news().capacity() == 0);
@@ -145,7 +145,7 @@ TEST_CASE("a worker that cannot be started, and one that is never ready", "[pool
     s.machine.observe();
     s.submit(t);
     s.start_failed(0);
-    s.machine.started(0);
+    s.started(0);
     s.exited(0);
     event failed = of_worker(event_kind::start_failed, 0, 1);
     failed.code = errc::spawn_failed;
@@ -204,7 +204,7 @@ TEST_CASE("each reason to let a worker go is told", "[pool][events]") {
         for (task& each : t) {
             s.submit(each);
         }
-        s.machine.started(1);
+        s.started(1);
         s.news();
         s.machine.resize(1, s.now, s.out());
         CHECK(s.news() == events{{.kind = event_kind::resized, .size_before = 2, .size = 1},

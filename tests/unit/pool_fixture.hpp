@@ -92,6 +92,7 @@ public:
         machine.shut_down(mode, now, out_);
         return taken();
     }
+    void started(std::uint32_t worker) { machine.started(worker, now); }
     actions ready(std::uint32_t worker) {
         machine.ready(worker, now, out_);
         return taken();

@@ -44,6 +44,7 @@ struct scene {
         }
         switch (state) {
         case worker_state::starting:
+            s.started(0);
             break;
         case worker_state::idle:
             s.ready(0);

@@ -105,6 +105,8 @@ TEST_CASE("a worker that does not say hello in time is killed and replaced", "[p
     task t;
     script s(1);
     s.submit(t);
+    CHECK(s.tick_after(1h).empty()); // it waits for its process, which others see to
+    s.started(0);
     CHECK(s.until_tick() == 1000ms);
     CHECK(s.tick_after(1000ms) == actions{kill(0)});
     CHECK(s.state(0) == worker_state::starting);
@@ -139,6 +141,7 @@ TEST_CASE("a start begins anew when a task comes after nobody waited for it", "[
     std::array<task, 2> t;
     script s(1);
     s.submit(t[0]);
+    s.started(0);
     s.cancel(t[0], cancel_type::total);
     CHECK_FALSE(s.machine.needs_attention());
     s.now += 1h;
@@ -164,11 +167,10 @@ TEST_CASE("so do initializers, which keep their own time", "[pool]") {
     CHECK(s.until_tick() == (l.watch_idle ? 1000ms : 7000ms));
 }
 
-TEST_CASE("a start that others set the limits of gets none when a task comes", "[pool]") {
+TEST_CASE("a worker that has no process yet gets no limit when a task comes", "[pool]") {
     std::array<task, 2> t;
     script s(1);
     s.submit(t[0]);
-    s.machine.must_start_by(0, never);
     s.cancel(t[0], cancel_type::total);
     CHECK(s.submit(t[1]).empty());
     CHECK(s.machine.next_tick() == never);

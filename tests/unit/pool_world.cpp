@@ -287,11 +287,12 @@ void world::work(std::uint32_t index) {
         p = sim_process{};
         pool_.start_failed(index, errc::spawn_failed, now_, out_);
         perform();
+    } else if (p.now == life::starting && !p.launched) {
+        note("process of ", index);
+        launch(index);
+        perform();
     } else if (p.now == life::starting && !p.silent) {
         note("hello of ", index);
-        if (!p.launched) {
-            launch(index);
-        }
         p.now = life::running;
         p.ready = !p.killed;
         pool_.ready(index, now_, out_);
@@ -506,7 +507,7 @@ void world::answer(std::uint32_t index, std::size_t which) {
 // ---- to the end
 
 bool world::can_go_on(const sim_process& p) const {
-    if (p.now == life::unstartable || (p.now == life::starting && !p.silent)) {
+    if (p.now == life::unstartable || (p.now == life::starting && (!p.launched || !p.silent))) {
         return true;
     }
     if (p.now != life::running) {

@@ -105,7 +105,7 @@ void world::start(const action& a) {
 
 void world::launch(std::uint32_t index) {
     processes_[index].launched = true;
-    pool_.started(index);
+    pool_.started(index, now_);
 }
 
 void world::stage(const action& a) {
