@@ -196,6 +196,16 @@ const char* advice_without_worker(const failure_record& record) {
                                                         : "remove the cause";
 }
 
+const char* advice_after_time_out(const failure_record& record) {
+    const bool not_started = record.how_certain == certainty::not_started;
+    if (record.overran) {
+        return not_started ? "raise task_options::run_timeout"
+                           : "raise task_options::run_timeout if it needs longer";
+    }
+    return not_started ? "raise task_options::timeout, or have more workers"
+                       : "raise task_options::timeout if it needs longer";
+}
+
 /// What the reader can do about it; empty where nobody can know, where the caller wanted it
 /// (errc::cancelled, errc::executor_shutdown), and where the sentence has said it.
 const char* advice(const failure_record& record, const std::exception_ptr& exception) {
@@ -209,9 +219,7 @@ const char* advice(const failure_record& record, const std::exception_ptr& excep
     case errc::worker_terminated:
         return advice_after_death(record);
     case errc::timed_out:
-        return by_certainty(record.how_certain, "raise task_options::timeout, or have more workers",
-                            "raise task_options::timeout or run_timeout if it needs longer",
-                            "raise task_options::timeout or run_timeout if it needs longer");
+        return advice_after_time_out(record);
     case errc::encode_failed: // of a range that threw, and of a chunk, no codec is to blame
         return is_of_memory(record.cause) ? more_memory
                : exception || record.how_certain == certainty::may_have_run

@@ -53,6 +53,8 @@ struct failure_record {
     std::string cause = {};
     /// What to do, where it is not what the code says: half a sentence. Null: as the code says.
     const char* advice = nullptr;
+    /// For errc::timed_out: because of its run_timeout, else of its timeout.
+    bool overran = false;
     /// Workers that died while they ran the task, before the run that this is about.
     unsigned earlier_deaths = 0;
     /// For errc::task_threw: the exception, or what the worker sent of it.

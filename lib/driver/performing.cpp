@@ -165,6 +165,7 @@ failure executor_impl::why_ended(const pool::action& a, const job_core& job, wor
                          .task_name = job.task_name(),
                          .function = job.function,
                          .cause = no_room_here ? std::string() : cause_of(a, l),
+                         .overran = job.overran,
                          .earlier_deaths = job.deaths,
                          .fate = l != nullptr && !no_room_here ? l->fate() : nullptr});
 }

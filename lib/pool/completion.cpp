@@ -40,8 +40,8 @@ pool::admission pool::submit(task& t, time_point now, actions& out) {
     t.rank = now - t.priority * ageing;
     t.order = submitted_++;
     queue_.add(t);
-    set_expiry(t, t.deadline);
-    if (t.deadline <= now || t.run_timeout <= duration::zero()) {
+    set_expiry(t, t.run_timeout > duration::zero() ? t.deadline : std::min(t.deadline, now));
+    if (t.expiry <= now) {
         expire(t, out);
         return admission::accepted;
     }
@@ -427,6 +427,7 @@ void pool::cancel(task& t, cancel_type type, time_point now, actions& out) {
 }
 
 void pool::expire(task& t, actions& out) {
+    t.overran = t.expiry < t.deadline;
     if (t.state == task_state::queued) {
         queue_.remove(t);
         complete(t, errc::timed_out, certainty::not_started, out);

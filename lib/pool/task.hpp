@@ -80,6 +80,8 @@ struct task : list_hook, tree_hook, expiry_hook {
     std::uint64_t order = 0;
     /// When the pool must look at this task again: the nearer of deadline and end of its run.
     time_point expiry = never;
+    /// If it timed out: the end of its run was nearer than its deadline.
+    bool overran = false;
     /// Bytes that it puts into a worker's pipe.
     std::size_t frame_bytes = 0;
     /// While staged: the task's number on its worker's connection.

@@ -259,11 +259,25 @@ TEST_CASE("a task without a name is named by its function") {
     failure_record record;
     record.code = errc::timed_out;
     record.function = reinterpret_cast<const void*>(&task_without_a_name);
-    const std::string rest = ": timed out; the task may have run; raise task_options::timeout or "
-                             "run_timeout if it needs longer";
+    const std::string rest =
+        ": timed out; the task may have run; raise task_options::timeout if it needs longer";
     CHECK(make_failure(record).message() == "task_without_a_name" + rest);
     record.task_name = "its own";
     CHECK(make_failure(record).message() == "its own" + rest);
+}
+
+TEST_CASE("a time-out names the limit") {
+    failure_record record;
+    record.code = errc::timed_out;
+    record.how_certain = GENERATE(certainty::may_have_run, certainty::ran);
+    CHECK(make_failure(record).message().ends_with("; raise task_options::timeout if it needs "
+                                                   "longer"));
+    record.overran = true;
+    CHECK(make_failure(record).message().ends_with("; raise task_options::run_timeout if it needs "
+                                                   "longer"));
+    record.how_certain = certainty::not_started;
+    CHECK(make_failure(record).message().ends_with("timed out before it began; raise "
+                                                   "task_options::run_timeout"));
 }
 
 TEST_CASE("what did not start says so") {

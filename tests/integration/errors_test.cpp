@@ -196,11 +196,14 @@ std::vector<seen> out_of_memory() {
 std::vector<seen> timed_out() {
     const auto waiting = run_one({.max_workers = 1}, {.timeout = 0s}, same, 1);
     const auto running = run_one({.max_workers = 1}, {.run_timeout = 500ms, .grace = 0ms}, spin, 1);
+    const auto late = run_one({.max_workers = 1}, {.run_timeout = 0s}, same, 1);
     return {look_at(waiting, certainty::not_started,
                     {"same: timed out before it began", "; raise task_options::timeout"}),
             look_at(running, certainty::may_have_run,
                     {"spin: timed out", "; the task may have run",
-                     "; raise task_options::timeout or run_timeout"})};
+                     "; raise task_options::run_timeout"}),
+            look_at(late, certainty::not_started,
+                    {"same: timed out before it began", "; raise task_options::run_timeout"})};
 }
 
 std::vector<seen> cancelled() {

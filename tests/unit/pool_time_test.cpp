@@ -8,13 +8,25 @@ using namespace coproc::test;
 TEST_CASE("a task whose time is over before it begins never starts", "[pool]") {
     task t;
     script s(1);
+    bool overran = false;
     SECTION("its deadline is now") { t.deadline = s.now; }
     SECTION("its deadline is past") { t.deadline = s.now - 1ms; }
-    SECTION("it may run for no time") { t.run_timeout = 0ms; }
-    SECTION("it may run for less than no time") { t.run_timeout = -1ms; }
+    SECTION("its deadline is past, and it may run for no time") {
+        t.deadline = s.now - 1ms;
+        t.run_timeout = 0ms;
+    }
+    SECTION("it may run for no time") {
+        t.run_timeout = 0ms;
+        overran = true;
+    }
+    SECTION("it may run for less than no time") {
+        t.run_timeout = -1ms;
+        overran = true;
+    }
     CHECK(s.submit(t) == actions{not_started(t, errc::timed_out)});
     CHECK(s.machine.look().submitted == 1);
     CHECK_FALSE(s.machine.needs_attention());
+    CHECK(t.overran == overran);
 }
 
 TEST_CASE("a deadline ends a task that waits in the queue", "[pool]") {
@@ -54,6 +66,7 @@ TEST_CASE("a deadline ends a running task", "[pool]") {
     CHECK(s.recalled(0, 1, slot_state::begun) ==
           actions{may_have_run(t, errc::timed_out), request_stop(0, 1)});
     CHECK(s.until_tick() == 10ms);
+    CHECK_FALSE(t.overran);
 }
 
 TEST_CASE("a run time-out counts from the start, and the nearer end counts", "[pool]") {
@@ -66,6 +79,8 @@ TEST_CASE("a run time-out counts from the start, and the nearer end counts", "[p
         s.tick_after(50ms);
         s.ready(0);
         CHECK(s.until_tick() == 20ms);
+        CHECK(s.tick_after(20ms) == actions{recall(0, 0)});
+        CHECK(t.overran);
     }
     SECTION("with a nearer deadline") {
         t.deadline = s.now + 60ms;
@@ -74,6 +89,8 @@ TEST_CASE("a run time-out counts from the start, and the nearer end counts", "[p
         s.tick_after(50ms);
         s.ready(0);
         CHECK(s.until_tick() == 10ms);
+        CHECK(s.tick_after(10ms) == actions{recall(0, 0)});
+        CHECK_FALSE(t.overran);
     }
 }
 
@@ -114,6 +131,16 @@ TEST_CASE("a worker that does not say hello in time is killed and replaced", "[p
     SECTION("its hello comes too late") { CHECK(s.ready(0).empty()); }
     CHECK(s.exited(0) == actions{start(0)});
     CHECK(s.ready(0) == actions{stage(t, 0, 0)});
+}
+
+TEST_CASE("a worker that is killed before it has its process gets no limit", "[pool]") {
+    task t;
+    script s(1);
+    s.submit(t);
+    CHECK(s.shut_down(shutdown_mode::stop) ==
+          actions{not_started(t, errc::executor_shutdown), kill(0)});
+    s.started(0);
+    CHECK(s.machine.next_tick() == never);
 }
 
 TEST_CASE("the initializers of a worker have their own time", "[pool]") {

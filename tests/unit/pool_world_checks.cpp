@@ -162,9 +162,11 @@ void world::check_reason(const sim_task& t, const action& a) const {
                 "only terminal cancellation gives up what runs");
         return;
     case errc::timed_out:
-        require(t.deadline <= now_ || t.run_timeout <= pool::duration::zero() ||
-                    (t.staged_at != pool::never && t.run_timeout != pool::no_limit &&
-                     now_ - t.staged_at >= t.run_timeout),
+        require(t.overran ? t.run_timeout <= pool::duration::zero() ||
+                                (t.staged_at != pool::never && t.run_timeout != pool::no_limit &&
+                                 now_ - t.staged_at >= t.run_timeout &&
+                                 t.staged_at + t.run_timeout < t.deadline)
+                          : t.deadline <= now_,
                 "timed_out: its time is over");
         return;
     case errc::executor_shutdown:
