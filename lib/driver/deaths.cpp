@@ -181,15 +181,14 @@ std::string executor_impl::describe_idle_death(worker_link& l) {
     const std::string how = !l.end_cause.empty() ? "was refused: " + l.end_cause
                             : status             ? process::describe(*status)
                                                  : "ended";
-    return "worker " + std::to_string(l.child ? l.child->pid() : 0) + ' ' + how + l.last_said();
+    return l.name() + ' ' + how + l.last_said();
 }
 
 // The worker is reaped, or it was a thread that we let go of. What it wrote has been taken.
 void executor_impl::bury(worker_link& l, std::uint32_t worker) {
     const pool::worker& known = pool_.worker_at(worker);
     if (known.state == pool::worker_state::starting && !known.dismissed) {
-        const std::string who = "worker " + std::to_string(l.child ? l.child->pid() : 0) +
-                                (l.program.empty() ? "" : " (" + l.program + ")");
+        const std::string who = l.name();
         const std::string initializer =
             l.initializers == 0
                 ? std::string()

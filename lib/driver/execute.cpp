@@ -47,12 +47,14 @@ std::variant<launched_worker, std::string> execute(const executor_options& optio
                                     .mode = what.mode};
     process::spawn_request request;
     if (options.start == start_method::program) {
-        worker->program = program_file(options.program);
-        request.executable = worker->program;
-        request.arguments = {worker->program};
+        request.executable = program_file(options.program);
+        request.arguments = {request.executable};
     } else {
         request.executable = process::worker_executable(options.executable);
         request.arguments = {worker::program_name()};
+    }
+    if (options.start == start_method::program || request.executable != process::own_executable()) {
+        worker->file = request.executable;
     }
     request.variables = std::move(what.variables);
     request.variables.push_back(std::string(worker::identity_variable) + "=" +

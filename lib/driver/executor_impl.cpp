@@ -202,7 +202,9 @@ job_ptr executor_impl::submit(encoder& arguments, luggage_ptr luggage, const tas
     switch (admission) {
     case pool::pool::admission::queue_full:
         return refuse(options, what, errc::queue_full,
-                      std::to_string(options_.max_queued) + " tasks wait already");
+                      options_.max_queued == 1
+                          ? "1 task waits already"
+                          : std::to_string(options_.max_queued) + " tasks wait already");
     case pool::pool::admission::broken:
         return refuse(options, what, errc::executor_broken, std::move(cause));
     default:

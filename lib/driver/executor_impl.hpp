@@ -194,7 +194,7 @@ private:
     void store(job_core&, worker_link&, const wire::reply_header&, const wire::frame&,
                auto& source);
     void take_hello(worker_link&, std::uint32_t worker, const wire::hello&);
-    static std::string refuse_hello(const worker_link&, const wire::hello&);
+    std::string refuse_hello(const worker_link&, const wire::hello&) const;
     void initialize(worker_link&, std::uint32_t worker);
     void take_initialized(worker_link&, std::uint32_t worker, const wire::reply_header&);
 

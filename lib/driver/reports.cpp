@@ -253,7 +253,7 @@ void executor_impl::store(job_core& job, worker_link& l, const wire::reply_heade
     job.store_failure(make_failure(std::move(record)));
 }
 
-std::string executor_impl::refuse_hello(const worker_link& l, const wire::hello& hello) {
+std::string executor_impl::refuse_hello(const worker_link& l, const wire::hello& hello) const {
     if (hello.nonce != l.nonce) {
         return "it is not the process that was started";
     }
@@ -261,7 +261,7 @@ std::string executor_impl::refuse_hello(const worker_link& l, const wire::hello&
         return "it speaks version " + std::to_string(hello.version) + " of the protocol, not " +
                std::to_string(wire::protocol_version);
     }
-    if (l.program.empty() && !is_this_build(hello)) {
+    if (options_.start != start_method::program && !is_this_build(hello)) {
         return "its executable is another build of the program";
     }
     return {};

@@ -30,7 +30,7 @@ worker_link::worker_link(const asio::any_io_executor& io, launched_worker& made,
       reader(max_message_bytes),
       nonce(made.nonce),
       slot(slot_number),
-      program(made.program) {
+      file(made.file) {
     if (made.child) {
         death.assign(made.child->pidfd());
     }
@@ -229,6 +229,11 @@ void worker_link::take_output() noexcept {
     if (output) {
         output->take_rest();
     }
+}
+
+std::string worker_link::name(const char* kind) const {
+    return std::string(kind) + ' ' + std::to_string(child ? child->pid() : 0) +
+           (file.empty() ? std::string() : " (" + file + ")");
 }
 
 std::string worker_link::last_said() const {

@@ -34,7 +34,7 @@ struct launched_worker {
     process::unique_fd output = {}; ///< our end of its stdout, if that is captured
     process::unique_fd error = {};  ///< of its stderr
     std::optional<std::uint64_t> oom_kills_before = {}; ///< as counted before it was started
-    std::string program = {}; ///< the file of start_method::program; empty: this program
+    std::string file = {}; ///< what it executes, if that is not this program's own
 };
 
 /// The parent's end of one worker: descriptors and buffers, no decisions. Guarded by the executor's
@@ -73,6 +73,9 @@ public:
     /// What it wrote until now is in its tails.
     void take_output() noexcept;
 
+    /// "worker 123", or another `kind`, and the file that it executed, if that is another one.
+    [[nodiscard]] std::string name(const char* kind = "worker") const;
+
     /// ": why it cannot serve", as it said itself, or "; it wrote ..."; or nothing.
     [[nodiscard]] std::string last_said() const;
 
@@ -97,8 +100,8 @@ public:
     lent_arrays lent;
     std::uint64_t nonce;
     std::uint32_t slot;
-    const std::string program; ///< the file of start_method::program; empty: this program
-    bool same_build = true;    ///< its executable is ours; known from its hello
+    const std::string file; ///< what it executes, if that is not this program's own
+    bool same_build = true; ///< its executable is ours; known from its hello
 
     bool reading = false;     ///< an async_read_some is on its way
     bool watching = false;    ///< an async_wait for the pidfd is on its way

@@ -38,7 +38,7 @@ void executor_impl::bury_zygote(const link_ptr& ended) {
 
 std::string executor_impl::describe_end_of_zygote(const worker_link& l,
                                                   const process::exit_status& status) const {
-    const std::string who = "zygote " + std::to_string(l.child->pid());
+    const std::string who = l.name("zygote");
     const std::string call =
         l.initializers == 0
             ? std::string()

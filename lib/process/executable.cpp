@@ -47,20 +47,21 @@ std::string choose_own_executable() {
 
 } // namespace
 
+const std::string& own_executable() {
+    // Never destroyed: workers are started also while static objects are destroyed.
+    static const std::string& own = *new std::string(choose_own_executable());
+    return own;
+}
+
 std::string worker_executable(std::string_view explicit_path) {
     if (!explicit_path.empty()) {
         return std::string(explicit_path);
     }
-    // Never destroyed: workers are started also while static objects are destroyed.
     static const std::string& chosen = *new std::string([] {
         const char* const value = std::getenv("COPROC_EXECUTABLE");
         return value == nullptr ? "" : value;
     }());
-    if (!chosen.empty()) {
-        return chosen;
-    }
-    static const std::string& own = *new std::string(choose_own_executable());
-    return own;
+    return chosen.empty() ? own_executable() : chosen;
 }
 
 void set_process_name(std::string_view argv0) noexcept {

@@ -242,7 +242,7 @@ TEST_CASE("an executable that cannot be one is told with its reason",
                   certainty::not_started, "ermission denied");
     // Another program: ends before it is ready, or is a worker of another build, or hangs.
     check_failure(run_one({.max_workers = 1, .executable = "/bin/true"}), errc::handshake_failed,
-                  certainty::not_started, "exited with status 0");
+                  certainty::not_started, " (/bin/true) exited with status 0");
     check_failure(run_one({.max_workers = 1, .executable = beside("integration_host")}),
                   errc::handshake_failed, certainty::not_started, "another build");
     check_failure(run_one({.max_workers = 1,

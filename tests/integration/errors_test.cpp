@@ -309,7 +309,7 @@ std::vector<seen> queue_full() {
     auto first = executor.submit(same, 1);
     auto second = executor.submit(same, 2);
     return {look_at(std::move(second).get(), certainty::not_started,
-                    {"same: the queue of the executor is full: 1 tasks wait already",
+                    {"same: the queue of the executor is full: 1 task waits already",
                      "; the task did not start",
                      "; wait for earlier tasks, or raise "
                      "executor_options::max_queued"})};
