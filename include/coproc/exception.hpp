@@ -51,6 +51,9 @@ public:
     static_assert(std::is_object_v<E> && !std::is_const_v<E>, "the type of an exception object");
     static_assert(!std::derived_from<E, remote_exception>,
                   "register the type that is thrown in workers; remote_exception is added to it");
+    static_assert(
+        std::copy_constructible<E>,
+        "an exception type that is registered is copied: std::exception_ptr holds a copy");
     static_assert(exception_with_codec<E> || exception_of_text<E> || exception_without_state<E>,
                   "an exception type that is registered needs a codec for its state "
                   "(coproc::codec<E>), or a constructor from std::string and std::exception as a "
@@ -128,8 +131,8 @@ private:
  * coproc/codec.hpp); else the exception is made of its what(), by its constructor from std::string.
  * A codec runs where the exception is asked for, in the worker where it is thrown; what it throws
  * costs the exception its type, and it arrives as a remote_error. So does one whose state takes
- * more than 128 KiB, and one whose name another type has, as in two unnamed namespaces. Its what()
- * must not be `final`: it gives what it gave in the worker.
+ * more than 128 KiB, and one whose name another type has, as in two unnamed namespaces. The type
+ * must be copyable, and its what() not `final`: it gives what it gave in the worker.
  *
  * Use it at namespace scope, in a file that is linked into the program that workers run, as often
  * as you like for one type.

@@ -289,8 +289,8 @@ public:
     /// Whether no value is left, and none will come unless another sink is made. Any thread.
     bool ended() const noexcept { return detail::has_ended(*core_); }
 
-    /// How many values were dropped, because nobody had read them in time or nobody reads any more.
-    /// Any thread.
+    /// How many values have come and were dropped, because nobody had read them in time. Those that
+    /// are unread at close() count; of what tasks report after it most does not come. Any thread.
     std::uint64_t dropped() const noexcept { return detail::dropped_by(*core_); }
 
 private:

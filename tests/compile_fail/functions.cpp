@@ -65,6 +65,8 @@ void run(coproc::executor& executor, const account& mine, int factor) {
 
     // error: or the options in front of it have no such field
     executor.submit({.title = "task"}, add, 1, 2);
+    // error: or one that takes another type
+    executor.submit({.timeout = 3}, add, 1, 2);
 
     // error: a member function needs its object as the first argument
     // error: pass the object, it is copied

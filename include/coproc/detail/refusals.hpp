@@ -61,8 +61,8 @@ public:
     template <class F, class... Args, class Where = where_of<F, Args...>> requires(refused_for<F, Args...> == refusal::result) void submit(task_options, F&&, Args&&..., ...) COPROC_DELETE("nothing owns what the result points to: return std::string, std::vector or the object itself");
     template <class F, class... Args, class Where = where_of<F, Args...>> requires(refused_for<F, Args...> == refusal::argument_only) void submit(F&&, Args&&..., ...) COPROC_DELETE("a shared_array or a progress_sink travels to a task and not back: return the values, in a std::vector if there are many");
     template <class F, class... Args, class Where = where_of<F, Args...>> requires(refused_for<F, Args...> == refusal::argument_only) void submit(task_options, F&&, Args&&..., ...) COPROC_DELETE("a shared_array or a progress_sink travels to a task and not back: return the values, in a std::vector if there are many");
-    void submit(...) COPROC_DELETE("the function is overloaded or a template, so its name alone means none: pass a lambda that calls it, [](int x) { return f(x); }, or cast the name to the type of the one that is meant (or the options in front of it have no such field)");
-    void submit(task_options, ...) COPROC_DELETE("the function is overloaded or a template, so its name alone means none: pass a lambda that calls it, [](int x) { return f(x); }, or cast the name to the type of the one that is meant (or the options in front of it have no such field)");
+    void submit(...) COPROC_DELETE("the function is overloaded or a template, so its name alone means none: pass a lambda that calls it, [](int x) { return f(x); }, or cast the name to the type of the one that is meant (or the options in front of it have no such field, or one that takes another type)");
+    void submit(task_options, ...) COPROC_DELETE("the function is overloaded or a template, so its name alone means none: pass a lambda that calls it, [](int x) { return f(x); }, or cast the name to the type of the one that is meant (or the options in front of it have no such field, or one that takes another type)");
     // clang-format on
 };
 
