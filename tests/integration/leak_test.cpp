@@ -4,6 +4,7 @@
 #include "support/meeting.hpp"
 #include "support/owned_memory.hpp"
 
+#include <coproc/codecs/chrono.hpp>
 #include <coproc/coproc.hpp>
 #include <coproc/map.hpp>
 
@@ -128,20 +129,25 @@ asio::awaitable<void> until(Condition condition) {
     }
 }
 
-/// Not more than 3 GB a second.
-state_of_worker leak_awhile(std::size_t bytes) {
-    std::this_thread::sleep_for(1ms);
+state_of_worker leak_awhile(std::size_t bytes, std::chrono::microseconds awhile) {
+    std::this_thread::sleep_for(awhile);
     return leak(bytes);
 }
 
-// loky: test_memory_leak_protection, with its bound. All lie in the pipe or the queue at once.
+// loky: test_memory_leak_protection, with its bound. All lie in the pipe or the queue at once. A
+// worker goes on while its successor starts, so a task takes a part of that time, which is much
+// longer with sanitizers and on a busy machine.
 asio::awaitable<void> many_that_leak() {
     const auto loop = co_await asio::this_coro::executor;
+    const auto before = std::chrono::steady_clock::now();
+    co_await memory_of_fresh_worker();
+    const auto awhile = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::max<std::chrono::nanoseconds>(1ms, (std::chrono::steady_clock::now() - before) / 10));
     coproc::executor executor(loop, {.max_workers = 1});
     std::size_t greatest = 0;
     std::vector<coproc::job<state_of_worker>> jobs;
     for (int i = 0; i < 300; ++i) {
-        jobs.push_back(executor.submit(leak_awhile, 3 * mb));
+        jobs.push_back(executor.submit(leak_awhile, 3 * mb, awhile));
     }
     for (auto& job : jobs) {
         const auto got = co_await std::move(job);
