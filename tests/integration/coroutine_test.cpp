@@ -190,10 +190,12 @@ asio::awaitable<void> cancelled_partially() {
     const auto got = co_await cancelled(asio::cancellation_type::partial);
     REQUIRE(got.has_error());
     CHECK(got.error() == errc::task_threw);
+    REQUIRE_THROWS_AS(got.value(), std::system_error);
     try {
         got.value();
     } catch (const std::system_error& error) {
         CHECK(error.code().value() == ECANCELED);
+        CHECK(error.code() == std::errc::operation_canceled);
     }
 }
 
